@@ -1,0 +1,208 @@
+"""The way from Python into a compiled program: a built-in function written in the program's own module.
+
+`entry_text` writes a METH_FASTCALL function that reads NumPy's array structs, checks every argument, allocates the
+outputs, fills the table of words on the stack and calls `run`.  An argument that does not fit exactly makes it call the
+slow callable with the same arguments instead.  The text names every outside address by symbol, so an object made from
+it may be cached; `entry_imports` gives the addresses.
+
+Where the layout of arrays is unknown, `bind_entry` gives a Python function that behaves the same.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from graphc.codegen.array_layout import api_symbols, layout_is_known, numpy_dtype
+from graphc.codegen.engine import Library
+
+METH_FASTCALL = 0x80
+
+
+@dataclass(frozen=True)
+class ArrayType:
+    """An element type and a static shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Input:
+    """Argument k: as a word its data address, as a result the array itself."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """Fresh array j: as a word its data address, as a result the array itself."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Arena:
+    """A place in the arena, in bytes from its start."""
+
+    offset: int
+
+
+@dataclass(frozen=True)
+class Address:
+    """A fixed address in this process, of storage that the owner keeps alive."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number, such as the value of a symbolic dimension."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class Object:
+    """The address (`id`) of a Python object that the owner keeps alive; returned as it is."""
+
+    address: int
+
+
+Word: TypeAlias = Input | Output | Arena | Address | Number
+Returned: TypeAlias = Input | Output | Object
+
+
+@dataclass(frozen=True)
+class EntrySpec:
+    """What the entry takes, passes on and gives back: one object, a tuple of them, or None."""
+
+    inputs: tuple[ArrayType, ...]
+    outputs: tuple[ArrayType, ...]
+    words: tuple[Word, ...]
+    returns: Returned | tuple[Returned, ...] | None
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """The parts of one process: `slow(*args)` takes over, `raise_status(status)` raises for a failed check.
+
+    `arena` and `fork` are addresses; `fork` may be 0.
+    """
+
+    slow: Callable[..., Any]
+    raise_status: Callable[[int], Any]
+    arena: int = 0
+    fork: int = 0
+
+
+# ------------------------------------------------------------------------------------------------------------- calling
+
+
+def run_function(address: int) -> Callable[[int, int | None], int]:
+    """`i32 run(ptr words, ptr fork)` as a Python function of two addresses; the interpreter lock is held."""
+    return ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)(address)
+
+
+class _MethodDef(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+class _Owner:
+    """`self` of the built-in function: keeps the code, the method record and all that the code refers to alive."""
+
+    def __init__(self, library: Library, bindings: Bindings, keep: Any) -> None:
+        self.library, self.bindings, self.keep = library, bindings, keep
+        self.method = _MethodDef(b"entry", library["entry"], METH_FASTCALL, None)
+
+
+def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any = None) -> Callable[..., Any]:
+    """The callable of a library that holds `entry` and `run`, linked with `entry_imports(spec, bindings)`.
+
+    It owns the library and whatever `keep` refers to.
+    """
+    if not layout_is_known():
+        return _python_entry(library, spec, bindings, keep)
+    owner = _Owner(library, bindings, keep)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+    function: Callable[..., Any] = make(ctypes.addressof(owner.method), owner, None)
+    return function
+
+
+def _python_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any) -> Callable[..., Any]:
+    run = run_function(library["run"])
+    owner = library, keep
+
+    def entry(*args: Any) -> Any:
+        if len(args) != len(spec.inputs) or not all(map(_fits, args, spec.inputs)):
+            return bindings.slow(*args)
+        outputs = [np.empty(t.shape, numpy_dtype(t.dtype)) for t in spec.outputs]
+        table = np.array([_word(w, args, outputs, bindings.arena) for w in spec.words], np.int64)
+        status = run(table.ctypes.data, bindings.fork or None)
+        return bindings.raise_status(status) if status else _result(spec.returns, args, outputs, owner)
+
+    return entry
+
+
+def _fits(a: Any, t: ArrayType) -> bool:
+    exact = type(a) is np.ndarray and a.dtype is numpy_dtype(t.dtype) and a.shape == t.shape
+    return exact and a.flags.c_contiguous and a.flags.aligned
+
+
+def _word(w: Word, args: tuple[Any, ...], outputs: list[Any], arena: int) -> int:
+    match w:
+        case Input(k):
+            return int(args[k].ctypes.data)
+        case Output(j):
+            return int(outputs[j].ctypes.data)
+        case Arena(offset):
+            return arena + offset
+        case Address(value) | Number(value):
+            return value
+
+
+def _result(returns: Any, args: tuple[Any, ...], outputs: list[Any], owner: Any) -> Any:
+    """`owner` is what returned objects live in."""
+    match returns:
+        case Input(k):
+            return args[k]
+        case Output(j):
+            return outputs[j]
+        case Object(address):
+            return ctypes.cast(address, ctypes.py_object).value
+        case tuple():
+            return tuple(_result(r, args, outputs, owner) for r in returns)
+    return None
+
+
+# --------------------------------------------------------------------------------------------------------- the symbols
+
+
+def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
+    """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
+    dtypes = {t.dtype for t in spec.inputs}
+    symbols = api_symbols() | {_descr(d): id(numpy_dtype(d)) for d in dtypes}
+    symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
+    symbols |= {f"graphc.result.{n}": r.address for n, r in enumerate(_results(spec)) if isinstance(r, Object)}
+    symbols |= {"graphc.slow": id(bindings.slow), "graphc.raise": id(bindings.raise_status)}
+    return symbols | {"graphc.arena": bindings.arena, "graphc.fork": bindings.fork}
+
+
+def _results(spec: EntrySpec) -> tuple[Returned, ...]:
+    if spec.returns is None:
+        return ()
+    return spec.returns if isinstance(spec.returns, tuple) else (spec.returns,)
+
+
+def _descr(dtype: str) -> str:
+    return f"graphc.dtype.{dtype}"

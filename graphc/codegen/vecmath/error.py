@@ -1,0 +1,58 @@
+"""The error function and its complement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphc.codegen.vecmath import coefficients as c
+from graphc.codegen.vecmath.exponential import exp, exp_of_sum
+from graphc.codegen.vecmath.forms import clamp, estrin, multiply_exactly
+from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table
+
+if TYPE_CHECKING:
+    from graphc.codegen.builder import Builder
+    from graphc.codegen.writer import Operand
+
+ERF_ONE = {"f32": 4.0, "f64": 6.0}
+ERFC_ZERO = {"f32": 10.5, "f64": 27.5}
+
+
+def erf(b: Builder, x: Operand) -> Operand:
+    """The error function; away from 0 it is 1 - e^-p(x), p a polynomial for -log(erfc)."""
+    if b.wide(x):
+        return by_octaves(b, x, c.ERF_PIECES) if x.dtype == "f32" else erf_by_table(b, x)
+    a = b.abs(x)
+    bounded = b.select(b.gt(a, ERF_ONE[x.dtype]), ERF_ONE[x.dtype], a)
+    large = b.xsub(1.0, exp(b, b.neg(estrin(b, bounded, c.ERF_TAIL[x.dtype]))))
+    return b.copysign(b.select(b.lt(a, 1.0), _erf_near_zero(b, a), large), x)
+
+
+def _erf_near_zero(b: Builder, x: Operand) -> Operand:
+    """x + x p(x^2) for |x| <= 1."""
+    return b.fma(estrin(b, b.mul(x, x), c.ERF[x.dtype]), x, x)
+
+
+def erfc(b: Builder, x: Operand) -> Operand:
+    """1 - erf(x) below 1/2, e^(-x^2) erfcx(x) above; 2 - erfc(-x) for negative x."""
+    a = b.abs(x)
+    tail = _erfc_tail(b, clamp(b, a, 0.5, ERFC_ZERO[x.dtype]))
+    tail = b.select(b.lt(x, 0.0), b.xsub(2.0, tail), tail)
+    return b.select(b.lt(a, 0.5), b.xsub(1.0, _erf_near_zero(b, x)), tail)
+
+
+def _erfc_tail(b: Builder, a: Operand) -> Operand:
+    """erfc(a) for a >= 1/2.  The square's rounding error, far above an ulp after the exponential, is carried along."""
+    square, error = multiply_exactly(b, a, a)
+    e = exp_of_sum(b, b.neg(square), b.neg(error))
+    w, low = _reciprocal_of_next(b, a)
+    ratio = estrin(b, w, c.ERFCX[a.dtype])
+    return b.mul(e, b.fma(w, ratio, b.mul(low, ratio)))
+
+
+def _reciprocal_of_next(b: Builder, a: Operand) -> tuple[Operand, Operand]:
+    """1 / (a + 1) in two parts, for a >= 1/2."""
+    total = b.xadd(a, 1.0)
+    lost = b.xsub(a, b.xsub(total, 1.0))
+    w = b.div(1.0, total)
+    remainder = b.fma(b.neg(w), lost, b.fma(b.neg(w), total, 1.0))
+    return w, b.mul(remainder, w)

@@ -1,0 +1,136 @@
+"""exp, exp2, expm1 and the logistic function.
+
+x = n ln 2 + r with |r| <= ln(2) / 2, e^x = 2^n (1 + r + r^2 q(r)).  f64 on AVX-512 reduces sixteen times further and
+takes 2^(j/16) from a table in registers (Tang 1989, "Table-driven implementation of the exponential function").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphc.codegen.vecmath import coefficients as c
+from graphc.codegen.vecmath.forms import (
+    INF,
+    clamp,
+    estrin,
+    horner,
+    keep_zero,
+    layout,
+    low_integer,
+    power_of_two,
+    rounded,
+    scale,
+)
+
+if TYPE_CHECKING:
+    from graphc.codegen.builder import Builder
+    from graphc.codegen.writer import Operand
+
+FINITE = {"f32": (-104.5, 89.0), "f64": (-746.0, 710.0)}  # outside, e^x is 0 or infinite
+FINITE_POWER = {"f32": (-151.0, 129.0), "f64": (-1076.0, 1025.0)}
+DISTINCT = {"f32": (-17.5, 88.8), "f64": (-38.0, 709.9)}  # below, e^x - 1 is -1
+
+
+def exp(b: Builder, x: Operand) -> Operand:
+    """e^x."""
+    return exp_of_sum(b, x)
+
+
+def exp_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
+    """e^(x + low), low below an ulp of x."""
+    x = clamp(b, x, *FINITE[x.dtype])
+    if x.dtype == "f64" and b.wide(x):
+        n16, head, tail = _sixteenths(b, x, low)
+        return b.scalef(b.xadd(head, tail), n16)
+    t, mantissa = reduced(b, x, low)
+    return scale(b, mantissa, t)
+
+
+def reduced(b: Builder, x: Operand, low: Operand | None = None) -> tuple[Operand, Operand]:
+    """(magic + n, e^r).  x - n head is exact; what else r is made of enters after the polynomial, unrounded."""
+    head, tail, _ = c.LN2[x.dtype]
+    t, n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])
+    first = b.fma(n, -head, x)
+    correction = b.mul(n, tail) if low is None else b.fma(n, tail, b.neg(low))
+    r = b.xsub(first, correction)
+    rest = b.fma(b.mul(r, r), estrin(b, r, c.EXP[x.dtype]), b.neg(correction))
+    return t, b.xadd(b.xadd(first, rest), 1.0)
+
+
+def reduced_minus_one(b: Builder, x: Operand) -> tuple[Operand, Operand]:
+    """(magic + n, e^r - 1)."""
+    head, tail, _ = c.LN2[x.dtype]
+    t, n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])
+    r = b.fma(n, -tail, b.fma(n, -head, x))
+    return t, b.fma(b.mul(r, r), estrin(b, r, c.EXP[x.dtype]), r)
+
+
+def _sixteenths(b: Builder, x: Operand, low: Operand | None = None) -> tuple[Operand, Operand, Operand]:
+    """(n / 16, head, tail): e^x = (head + tail) 2^floor(n / 16), head from the table."""
+    head, tail, _ = c.LN2["f64"]
+    t, n = rounded(b, x, 16 * c.INVERSE_LN2["f64"][0])
+    r = b.fma(n, -tail / 16, b.fma(n, -head / 16, x))
+    r = r if low is None else b.add(r, low)
+    p = b.fma(b.mul(r, r), estrin(b, r, c.EXP_NARROW["f64"]), r)
+    return _from_table(b, t, n, p)
+
+
+def _from_table(b: Builder, t: Operand, n: Operand, p: Operand) -> tuple[Operand, Operand, Operand]:
+    """2^(n/16) (1 + p) in the form of `_sixteenths`; the table looks at the low four bits of its index only."""
+    head = b.table(b.bits(t), c.EXP2_HEAD)
+    tail = b.fma(head, p, b.table(b.bits(t), c.EXP2_TAIL))
+    return b.mul(n, 1 / 16), head, tail
+
+
+def exp_plus_one(b: Builder, x: Operand) -> Operand:
+    """e^x + 1 for x in the range of normal results."""
+    if x.dtype == "f64" and b.wide(x):
+        n16, head, tail = _sixteenths(b, x)
+        return b.xadd(b.xadd(b.scalef(head, n16), 1.0), b.scalef(tail, n16))
+    t, p = reduced_minus_one(b, x)
+    power = power_of_two(b, low_integer(b, t), x)
+    return b.fma(power, p, b.xadd(power, 1.0))
+
+
+def half_exp(b: Builder, x: Operand) -> Operand:
+    """e^x / 2 for x >= 0, finite wherever it can be."""
+    t, mantissa = reduced(b, clamp(b, x, 0.0, FINITE[x.dtype][1] + 1))
+    return scale(b, mantissa, b.xsub(t, 1.0))
+
+
+def exp2(b: Builder, x: Operand) -> Operand:
+    """2^x."""
+    x = clamp(b, x, *FINITE_POWER[x.dtype])
+    if x.dtype == "f64" and b.wide(x):
+        return _exp2_sixteenths(b, x)
+    t, n = rounded(b, x, 1.0)
+    r = b.xsub(x, n)
+    return scale(b, power_series(b, r), t)
+
+
+def power_series(b: Builder, r: Operand) -> Operand:
+    """2^r for |r| <= 1/2."""
+    return b.fma(r, estrin(b, r, c.EXP2[r.dtype]), 1.0)
+
+
+def _exp2_sixteenths(b: Builder, x: Operand) -> Operand:
+    t, n = rounded(b, x, 16.0)
+    r = b.fma(n, -1 / 16, x)
+    n16, head, tail = _from_table(b, t, n, b.mul(r, horner(b, r, c.EXP2_NARROW["f64"])))
+    return b.scalef(b.xadd(head, tail), n16)
+
+
+def expm1(b: Builder, x: Operand) -> Operand:
+    """e^x - 1 = 2^n (e^r - 1) + (2^n - 1), at half the scale: n reaches one beyond the largest exponent."""
+    low, high = DISTINCT[x.dtype]
+    t, p = reduced_minus_one(b, clamp(b, x, low, high))
+    half = power_of_two(b, b.sub(low_integer(b, t), 1), x)
+    scaled = b.mul(b.fma(half, p, b.xsub(half, 0.5)), 2.0)
+    value = b.select(b.eq(t, layout(x).magic), p, scaled)
+    return keep_zero(b, x, b.select(b.gt(x, high), INF, value))
+
+
+def sigmoid(b: Builder, x: Operand) -> Operand:
+    """1 / (1 + e^-x), from e^-|x| so that both tails keep their digits."""
+    e = exp(b, b.neg(b.abs(x)))
+    return b.div(b.select(b.lt(x, 0.0), e, 1.0), b.xadd(e, 1.0))

@@ -1,0 +1,128 @@
+"""What the elementary functions share: the layout of the floats, polynomials, exact sums and products, powers of two.
+
+No number is converted to an integer here: adding `magic`, which is so large that its last bit stands for 1, rounds a
+float to an integer and leaves that integer in the low bits of the sum.  Unlike a conversion it is defined for all inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from graphc.codegen.builder import Builder
+    from graphc.codegen.writer import Operand
+
+    Number: TypeAlias = Operand | float
+
+INF, NAN = float("inf"), float("nan")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A binary float: fraction bits, exponent bias, least normal number; the magic number and its bits."""
+
+    fraction: int
+    bias: int
+    magic: float
+    least: float
+
+    @property
+    def magic_bits(self) -> int:
+        """1.5 * 2**fraction."""
+        return (self.bias + self.fraction << self.fraction) + (1 << self.fraction - 1)
+
+
+LAYOUT = {
+    "f32": Layout(23, 127, 1.5 * 2.0**23, 2.0**-126),
+    "f64": Layout(52, 1023, 1.5 * 2.0**52, 2.0**-1022),
+}
+
+
+def layout(x: Operand) -> Layout:
+    return LAYOUT[x.dtype]
+
+
+# ------------------------------------------------------------------------------------------------------- polynomials
+
+
+def horner(b: Builder, x: Operand, coefficients: Sequence[float]) -> Operand:
+    """Lowest power first; the least rounding."""
+    *rest, last = coefficients
+    return reduce(lambda value, c: b.fma(value, x, c), reversed(rest), b.const(last, x))
+
+
+def estrin(b: Builder, x: Operand, coefficients: Sequence[float]) -> Operand:
+    """Lowest power first; pairs, then pairs of pairs: the shortest chain of dependent operations."""
+    level: list[Number] = list(coefficients)
+    while len(level) > 2:
+        level = [b.fma(high, x, low) for low, high in zip(level[::2], level[1::2], strict=False)] + level[
+            len(level) & ~1 :
+        ]
+        x = b.mul(x, x)
+    return b.fma(level[1], x, level[0])
+
+
+# --------------------------------------------------------------------------------------------------- exact operations
+
+
+def add_exactly(b: Builder, large: Number, small: Number) -> tuple[Operand, Operand]:
+    """(sum, rounding error) where |large| >= |small| or large is 0 (Dekker 1971)."""
+    total = b.xadd(large, small)
+    return total, b.xadd(b.xsub(large, total), small)
+
+
+def multiply_exactly(b: Builder, x: Operand, y: Number) -> tuple[Operand, Operand]:
+    """(product, rounding error)."""
+    product = b.xmul(x, y)
+    return product, b.fma(x, y, b.neg(product))
+
+
+# ---------------------------------------------------------------------------------------------------------- selection
+
+
+def clamp(b: Builder, x: Operand, low: float, high: float) -> Operand:
+    """NaN stays NaN."""
+    x = b.select(b.lt(x, low), low, x)
+    return b.select(b.gt(x, high), high, x)
+
+
+def keep_zero(b: Builder, x: Operand, value: Operand) -> Operand:
+    """f(x) for an odd f: sums lose the sign of zero."""
+    return b.select(b.eq(x, 0.0), x, value)
+
+
+def sign_bit(b: Builder, x: Operand) -> Operand:
+    return b.lt(b.bits(x), 0)
+
+
+# ------------------------------------------------------------------------------------------------------ powers of two
+
+
+def rounded(b: Builder, x: Operand, scale: float) -> tuple[Operand, Operand]:
+    """The integer nearest x * scale: (magic + n, whose low bits are n, and n as a float)."""
+    magic = layout(x).magic
+    t = b.fma(x, scale, magic)
+    return t, b.xsub(t, magic)
+
+
+def low_integer(b: Builder, t: Operand) -> Operand:
+    """n of magic + n, as an integer."""
+    return b.sub(b.bits(t), layout(t).magic_bits)
+
+
+def power_of_two(b: Builder, n: Operand, like: Operand) -> Operand:
+    """2**n for an integer n in the range of normal numbers."""
+    form = layout(like)
+    return b.real(b.shl(b.add(n, form.bias), form.fraction))
+
+
+def scale(b: Builder, x: Operand, t: Operand) -> Operand:
+    """x * 2**n of t = magic + n, rounded once: in two factors, or the result could leave the range half-way."""
+    if b.wide(x):
+        return b.scalef(x, b.xsub(t, layout(t).magic))
+    n = low_integer(b, t)
+    half = b.shr(n, 1)
+    return b.mul(b.mul(x, power_of_two(b, half, x)), power_of_two(b, b.sub(n, half), x))

@@ -1,0 +1,71 @@
+"""The knobs of a process, from its environment, and a way to turn them for one block of code.
+
+    GRAPHC_VERIFY=1     check every invariant of the graph after each pass
+    GRAPHC_DEBUG=1..2   1: a line per pass to stderr; 2: also the graph after it
+    GRAPHC_THREADS=n    threads of a parallel loop; by default the processors that this process may use
+
+`with config(verify=True): ...` holds in the thread that entered it and in nothing that it starts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from graphc.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`threads` None: as many as the process may use."""
+
+    verify: bool = False
+    debug: int = 0
+    threads: int | None = None
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str]) -> Config:
+        """Raises OptionError for a value that is no number."""
+        read = {f.name: environment.get(f"GRAPHC_{f.name.upper()}", "") for f in fields(Config)}
+        numbers = {name: _number(name, text) for name, text in read.items() if text}
+        return Config(
+            verify=bool(numbers.get("verify", 0)), debug=numbers.get("debug", 0), threads=numbers.get("threads")
+        )
+
+
+def _number(name: str, text: str) -> int:
+    if not text.isdecimal():
+        raise OptionError(
+            f"the environment variable GRAPHC_{name.upper()} is a number", expected="0, 1, 2, ...", got=repr(text)
+        )
+    return int(text)
+
+
+_current: ContextVar[Config] = ContextVar("graphc_config", default=Config.from_environment(os.environ))
+
+
+def current() -> Config:
+    """The knobs that hold here."""
+    return _current.get()
+
+
+@contextmanager
+def config(**changes: Any) -> Iterator[Config]:
+    """Turn knobs for a block. Raises OptionError for a name that is none."""
+    known = [f.name for f in fields(Config)]
+    for name in changes:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise OptionError(
+                f"no knob {name!r}", expected=", ".join(known), fix=f"config({near[0]}=...)" if near else ""
+            )
+    token = _current.set(replace(_current.get(), **changes))
+    try:
+        yield _current.get()
+    finally:
+        _current.reset(token)

@@ -1,0 +1,224 @@
+"""The graph: an append-only, hash-consed NetworkX multigraph, and the stack of graphs being built.
+
+Nodes are numbered in insertion order, which is topological.  Edge keys are operand positions, so `x * x` has two edges.
+A pass never changes a graph, it builds another one.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.errors import DTypeError, FrozenGraphError, GraphMismatchError
+from graphc.ir.location import Location, user_location
+from graphc.ir.node import Literal, Node, Value
+from graphc.ir.poly import Poly, Size
+from graphc.ir.primitive import Primitive, primitive
+from graphc.ir.types import Type, make_shape, numpy_dtype, short_dtype
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """At the end of a run that fetches it, `variable` takes `value`."""
+
+    variable: Value
+    value: Value
+
+
+class Graph:
+    """Operations and the tensors between them.
+
+    As a context manager (`with g:`) it receives the operations of the block.  `inputs` are its placeholders in order,
+    `outputs` what a traced function returns, `updates` the assignments to variables.
+    """
+
+    def __init__(self, name: str = "graph") -> None:
+        import networkx as nx
+
+        self.name = name
+        self.network: nx.MultiDiGraph = nx.MultiDiGraph()
+        self.nodes: list[Node] = []
+        self.inputs: list[Value] = []
+        self.variables: list[Value] = []
+        self.outputs: list[Value] = []
+        self.updates: list[Update] = []
+        self.initial: dict[str, np.ndarray[Any, Any]] = {}
+        self.frozen = False
+        self._known: dict[object, Node] = {}
+
+    # ---------------------------------------------------------------------------------------------------- adding
+
+    def add(
+        self, op: Primitive, inputs: Sequence[Value], attrs: Mapping[str, Any], types: tuple[Type, ...], loc: Location
+    ) -> Node:
+        """The node of this operation: the one there is, or a new one."""
+        key = (op.name, tuple((v.node.id, v.index) for v in inputs), _attrs_key(attrs))
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        if self.frozen:
+            raise FrozenGraphError(
+                f"graph {self.name!r} has been run and takes no more operations",
+                got=op.name,
+                fix="build the whole graph before the first Session.run, or start another Graph",
+                loc=loc,
+            )
+        node = Node(len(self.nodes), op, tuple(inputs), dict(attrs), types, loc)
+        self._known[key] = node
+        self.nodes.append(node)
+        self.network.add_node(node.id)
+        for position, v in enumerate(inputs):
+            self.network.add_edge(v.node.id, node.id, key=position, index=v.index)
+        return node
+
+    def apply(self, op: Primitive, args: Sequence[Any], attrs: Mapping[str, Any]) -> Value:
+        """Add an operation on values, arrays and numbers; its type is inferred."""
+        inputs = self._operands(args)
+        type_ = op.infer(*(v.type for v in inputs), **attrs)
+        return self.add(op, inputs, attrs, (type_,), building_location()).out
+
+    def constant(self, value: Any, dtype: str | None = None) -> Value:
+        literal = Literal(np.asarray(value, numpy_dtype(dtype)) if dtype else value)
+        return self.add(primitive("constant"), (), {"value": literal}, (literal.type,), building_location()).out
+
+    def placeholder(self, type_: Type, name: str = "") -> Value:
+        attrs = {"name": self._fresh(name or f"arg{len(self.inputs)}"), "dtype": type_.dtype, "shape": type_.shape}
+        value = self.add(primitive("placeholder"), (), attrs, (type_,), building_location()).out
+        self.inputs.append(value)
+        return value
+
+    def variable(self, initial: np.ndarray[Any, Any], name: str = "") -> Value:
+        type_ = Type(short_dtype(initial.dtype), make_shape(initial.shape))
+        name = self._fresh(name or f"var{len(self.variables)}")
+        attrs = {"name": name, "dtype": type_.dtype, "shape": type_.shape}
+        value = self.add(primitive("variable"), (), attrs, (type_,), building_location()).out
+        self.variables.append(value)
+        self.initial[name] = np.array(initial, order="C")
+        return value
+
+    def _fresh(self, name: str) -> str:
+        taken = {v.node.attrs["name"] for v in (*self.inputs, *self.variables)}
+        return name if name not in taken else next(n for k in range(1, 10**9) if (n := f"{name}_{k}") not in taken)
+
+    def _operands(self, args: Sequence[Any]) -> list[Value]:
+        like = next((a for a in args if isinstance(a, Value)), None)
+        return [self._operand(a, like) for a in args]
+
+    def _operand(self, a: Any, like: Value | None) -> Value:
+        if isinstance(a, Value):
+            if not self.owns(a):
+                raise GraphMismatchError(
+                    "a tensor of another graph",
+                    expected=f"a tensor of graph {self.name!r}",
+                    got=f"{a!r}: {a.type}, made at {a.node.loc}",
+                    fix="build both in one graph, or pass the value as an argument",
+                    loc=building_location(),
+                )
+            return a
+        if isinstance(a, bool | int | float) and like is not None:
+            return self.constant(a, like.dtype)
+        if isinstance(a, np.ndarray | np.generic):
+            return self.constant(a)
+        raise DTypeError(
+            "not an operand", expected="a tensor, an array or a number", got=repr(a)[:80], loc=building_location()
+        )
+
+    # --------------------------------------------------------------------------------------------------- looking
+
+    def owns(self, v: Value) -> bool:
+        return v.node.id < len(self.nodes) and self.nodes[v.node.id] is v.node
+
+    def users(self, v: Value) -> Iterator[Node]:
+        """Every node that reads v, once, in order."""
+        for k in sorted(set(self.network.successors(v.node.id))):
+            node = self.nodes[k]
+            if v in node.inputs:
+                yield node
+
+    def named(self, name: str) -> Value | None:
+        """The placeholder or variable of that name."""
+        return next((v for v in (*self.inputs, *self.variables) if v.node.attrs["name"] == name), None)
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """The names of symbolic extents, sorted."""
+        extents: Iterable[Size] = (e for n in self.nodes for t in n.types for e in t.shape)
+        return tuple(sorted(frozenset[str]().union(*(e.free for e in extents if isinstance(e, Poly)))))
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __str__(self) -> str:
+        from graphc.ir.printer import print_graph
+
+        return print_graph(self)
+
+    # -------------------------------------------------------------------------------------------------- building
+
+    def __enter__(self) -> Graph:
+        _stack().append((self, None))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _stack().pop()
+
+    @contextmanager
+    def building(self, loc: Location | None = None) -> Iterator[Graph]:
+        """Receive operations; with `loc`, every node made is attributed to that line."""
+        stack = _stack()
+        stack.append((self, loc))
+        try:
+            yield self
+        finally:
+            stack.pop()
+
+
+_local = threading.local()
+
+
+def _stack() -> list[tuple[Graph, Location | None]]:
+    if not hasattr(_local, "stack"):
+        _local.stack = []
+    stack: list[tuple[Graph, Location | None]] = _local.stack
+    return stack
+
+
+def is_building() -> bool:
+    return bool(_stack())
+
+
+def current_graph() -> Graph:
+    """The graph being built. Raises GraphMismatchError outside of any."""
+    stack = _stack()
+    if not stack:
+        raise GraphMismatchError(
+            "no graph is being built", fix="write it inside `with graph:` or in a traced function", loc=user_location()
+        )
+    return stack[-1][0]
+
+
+def building_location() -> Location:
+    stack = _stack()
+    return (stack[-1][1] if stack else None) or user_location()
+
+
+def _attrs_key(attrs: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple((k, _key(attrs[k])) for k in sorted(attrs))
+
+
+def _key(value: Any) -> Any:
+    """Hashable, and exact: 1, 1.0 and True differ, as do 0.0 and -0.0."""
+    if isinstance(value, tuple):
+        return tuple(map(_key, value))
+    if isinstance(value, float):
+        return struct.pack("d", value)
+    return type(value).__name__, value

@@ -1,0 +1,38 @@
+"""Where in the user's program a node was made."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+
+_PACKAGE = str(Path(__file__).parents[1])
+_NUMPY = str(Path(np.__file__).parent)
+_CONTEXT = "contextlib.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{Path(self.file).name}:{self.line} in {self.function}"
+
+
+UNKNOWN = Location("<unknown>", 0, "<unknown>")
+
+
+def user_location() -> Location:
+    """The innermost frame that belongs neither to graphc nor to NumPy."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((_PACKAGE, _NUMPY)) and not file.endswith(_CONTEXT):
+            return Location(file, frame.f_lineno, frame.f_code.co_name)
+        frame = frame.f_back
+    return UNKNOWN

@@ -1,0 +1,101 @@
+"""Nodes, values and constants: the immutable parts of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.ir.location import Location
+from graphc.ir.types import Shape, Type, short_dtype
+
+if TYPE_CHECKING:
+    from graphc.ir.primitive import Primitive
+
+
+class Literal:
+    """An immutable array as an attribute, compared by type, shape and bits (so -0.0 differs from 0.0)."""
+
+    __slots__ = ("_key", "array")
+
+    def __init__(self, value: Any) -> None:
+        array = np.array(value, order="C", copy=True)
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        array.flags.writeable = False
+        self.array: np.ndarray[Any, Any] = array
+        self._key = (short_dtype(array.dtype), array.shape, array.tobytes())
+
+    @property
+    def type(self) -> Type:
+        return Type(self._key[0], self._key[1])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Literal) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return f"Literal({self.array!r})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One operation: `inputs` in operand order, `types` of its results, `loc` the user's line."""
+
+    id: int
+    op: Primitive
+    inputs: tuple[Value, ...]
+    attrs: Mapping[str, Any]
+    types: tuple[Type, ...]
+    loc: Location
+
+    @property
+    def out(self) -> Value:
+        """The first, usually the only, result."""
+        return Value(self, 0)
+
+    def __repr__(self) -> str:
+        return f"%{self.id} = {self.op.name} {', '.join(map(repr, self.inputs))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One result of a node."""
+
+    node: Node
+    index: int = 0
+
+    @property
+    def type(self) -> Type:
+        return self.node.types[self.index]
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.type.dtype
+
+    @property
+    def op(self) -> Primitive:
+        return self.node.op
+
+    def __repr__(self) -> str:
+        return f"%{self.node.id}" + (f".{self.index}" if len(self.node.types) > 1 else "")
+
+    @classmethod
+    def __graphc_bind__(cls, op: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """A primitive applied to values adds a node to the graph that is being built."""
+        from graphc.ir.graph import current_graph
+
+        return current_graph().apply(op, args, attrs)
+
+    def __graphc_constant__(self, array: np.ndarray[Any, Any]) -> Value:
+        """A constant beside this value, for rules that need a number of its element type."""
+        from graphc.ir.graph import current_graph
+
+        return current_graph().constant(array)

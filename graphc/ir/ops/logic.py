@@ -1,0 +1,103 @@
+"""Comparison, logic, bits, and choice between two values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DTypeError
+from graphc.ir.location import user_location
+from graphc.ir.ops.elementwise import binary, elementwise, times, unary
+from graphc.ir.primitive import Case, Operand, Primitive, constant_like, register, traits
+from graphc.ir.types import ALL, BOOL, INTEGERS, NUMBERS, Type, broadcast_shapes
+
+_WHOLE = BOOL | INTEGERS
+
+eq: Primitive = elementwise(
+    "eq", np.equal, lambda b, x, y: b.eq(x, y), dtypes=ALL, result="bool", cases=binary(), traits_="commutative"
+)
+ne: Primitive = elementwise(
+    "ne", np.not_equal, lambda b, x, y: b.ne(x, y), dtypes=ALL, result="bool", cases=binary(), traits_="commutative"
+)
+lt: Primitive = elementwise("lt", np.less, lambda b, x, y: b.lt(x, y), dtypes=ALL, result="bool", cases=binary())
+le: Primitive = elementwise("le", np.less_equal, lambda b, x, y: b.le(x, y), dtypes=ALL, result="bool", cases=binary())
+gt: Primitive = elementwise("gt", np.greater, lambda b, x, y: b.gt(x, y), dtypes=ALL, result="bool", cases=binary())
+ge: Primitive = elementwise(
+    "ge", np.greater_equal, lambda b, x, y: b.ge(x, y), dtypes=ALL, result="bool", cases=binary()
+)
+isnan: Primitive = elementwise("isnan", np.isnan, lambda b, x: b.isnan(x), result="bool", cases=unary())
+
+and_: Primitive = elementwise(
+    "and", np.bitwise_and, lambda b, x, y: b.and_(x, y), dtypes=_WHOLE, cases=binary(0, 9), traits_="commutative"
+)
+or_: Primitive = elementwise(
+    "or", np.bitwise_or, lambda b, x, y: b.or_(x, y), dtypes=_WHOLE, cases=binary(0, 9), traits_="commutative"
+)
+xor: Primitive = elementwise(
+    "xor", np.bitwise_xor, lambda b, x, y: b.xor(x, y), dtypes=_WHOLE, cases=binary(0, 9), traits_="commutative"
+)
+not_: Primitive = elementwise("not", np.invert, lambda b, x: b.not_(x), dtypes=_WHOLE, cases=unary(0, 9))
+shl: Primitive = elementwise(
+    "shl", np.left_shift, lambda b, x, y: b.shl(x, y), dtypes=INTEGERS, cases=binary(0, 9, 0, 6)
+)
+shr: Primitive = elementwise(
+    "shr", np.right_shift, lambda b, x, y: b.shr(x, y), dtypes=INTEGERS, cases=binary(-9, 99, 0, 6)
+)
+
+
+def _shares(wins: Any, ties: Any, like: Any) -> Any:
+    """The winner takes the cotangent, equals take half of it each (PyTorch's and JAX's rule)."""
+    rest = select(wins, constant_like(1, like), constant_like(0, like))
+    return select(ties, constant_like(0.5, like), rest)
+
+
+maximum: Primitive = elementwise(
+    "maximum", np.maximum, lambda b, x, y: b.maximum(x, y),
+    lambda z, x, y: (_shares(gt(x, y), eq(x, y), z), _shares(gt(y, x), eq(x, y), z)),
+    dtypes=NUMBERS, cases=binary(), traits_="commutative",
+)  # fmt: skip
+minimum: Primitive = elementwise(
+    "minimum", np.minimum, lambda b, x, y: b.minimum(x, y),
+    lambda z, x, y: (_shares(lt(x, y), eq(x, y), z), _shares(lt(y, x), eq(x, y), z)),
+    dtypes=NUMBERS, cases=binary(), traits_="commutative",
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------ select
+
+
+def _select_infer(c: Type, x: Type, y: Type) -> Type:
+    if c.dtype != "bool" or x.dtype != y.dtype:
+        raise DTypeError(
+            "`select` chooses between two tensors of one type",
+            expected="bool, T, T",
+            got=f"{c}, {x}, {y}",
+            fix="compare to get a condition (x != 0), convert with x.astype(...)",
+            loc=user_location(),
+        )
+    return Type(x.dtype, broadcast_shapes("select", [c.shape, x.shape, y.shape]))
+
+
+def _select_vjp(g: Any, z: Any, c: Any, x: Any, y: Any) -> list[Any]:
+    zero = constant_like(0, g)
+    return [None, select(c, g, zero), select(c, zero, g)]
+
+
+def _select_jvp(ts: Any, z: Any, c: Any, x: Any, y: Any) -> Any:
+    _, t, u = ts
+    zero = times(constant_like(0, z), 1)
+    return select(c, zero if t is None else t, zero if u is None else u)
+
+
+def _select_cases() -> tuple[Case, ...]:
+    shapes = (((), (), ()), ((3, 17), (3, 17), (3, 17)), ((3, 1), (5,), ()), ((0,), (0,), (1,)))
+    return tuple(Case((Operand(c, 0, 1, "bool"), Operand(x), Operand(y))) for c, x, y in shapes)
+
+
+select: Primitive = register(
+    Primitive(
+        "select", _select_infer, np.where, _select_vjp, _select_jvp,
+        scalar=lambda b, c, x, y: b.select(c, x, y), cases=_select_cases(), traits=traits("elementwise pure"),
+    )
+)  # fmt: skip

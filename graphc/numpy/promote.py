@@ -1,0 +1,151 @@
+"""NumPy 2's promotion: which element type an operation computes in, and the casts to it.
+
+NumPy itself is asked, once per operation and combination of types (`ufunc.resolve_dtypes`); the answer is kept.  Python
+numbers are weak: they take the type of the tensor beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DTypeError
+from graphc.ir.location import user_location
+from graphc.ir.ops.arithmetic import cast
+from graphc.ir.ops.shape import reshape, slice_
+from graphc.ir.ops.source import iota
+from graphc.ir.poly import Poly
+from graphc.ir.primitive import Primitive
+from graphc.ir.types import INTEGERS, short_dtype
+
+Convert = Callable[[Any], Any]
+Kind = Any
+"""What promotion asks of an operand: its np.dtype, or `int` / `float` for a weak one."""
+
+BOOL, FLOAT64, INT64 = np.dtype(bool), np.dtype(np.float64), np.dtype(np.int64)
+WEAK: dict[type[Any], type[Any]] = {int: int, float: float}
+"""Classes whose items are weak, and as what.  A traced Python float joins them (graphc.numpy.tensor)."""
+
+
+def kind(x: Any) -> Kind:
+    """The class of a weak operand, else its dtype. Raises AttributeError for what is no operand yet (a list, a bool)."""
+    t = type(x)
+    return t if t in WEAK else x.dtype
+
+
+def as_operand(x: Any) -> Any:
+    """A tensor, an array or a weak number as it is; lists, bools and the like as arrays.
+
+    Raises DTypeError for what NumPy cannot hold as a number.
+    """
+    if type(x) in WEAK or hasattr(x, "dtype") or isinstance(x, Poly):
+        return x
+    array = np.asarray(x)
+    short_dtype(array.dtype)
+    return array
+
+
+def as_operands(*xs: Any) -> list[Any]:
+    """As `as_operand`; a symbolic extent becomes a tensor in the graph of the operands beside it."""
+    operands = [as_operand(x) for x in xs]
+    if any(isinstance(x, Poly) for x in operands):
+        like = next((x for x in operands if hasattr(type(x), "__graphc_source__")), None)
+        return [extent(x, like) if isinstance(x, Poly) else x for x in operands]
+    return operands
+
+
+def as_tensor(x: Any) -> Any:
+    """An operand with a shape: weak numbers become arrays of NumPy's default type."""
+    x = as_operand(x)
+    return np.asarray(x) if type(x) is int or type(x) is float else x
+
+
+def cast_to(x: Any, dtype: Any) -> Any:
+    """x in that element type; x itself where it has it."""
+    target = short_dtype(dtype)
+    return x if short_dtype(x.dtype) == target else cast(x, dtype=target)
+
+
+def to_bool(x: Any) -> Any:
+    """x != 0"""
+    return cast_to(as_tensor(x), "bool")
+
+
+def to_float(x: Any) -> Any:
+    """Floats as they are, bools and integers as float64."""
+    x = as_tensor(x)
+    return x if x.dtype.kind == "f" else cast_to(x, "f64")
+
+
+def source_like(op: Primitive, x: Any, **attrs: Any) -> Any:
+    """A primitive without operands, in the world of x (its graph; else at once)."""
+    make = getattr(type(x), "__graphc_source__", None)
+    return make(x, op, attrs) if make else op(**attrs)
+
+
+def extent(size: Poly, like: Any) -> Any:
+    """A symbolic extent as an i64 tensor: item n of 0, 1, ..., n, which compiles to the number itself."""
+    if size.constant is not None:
+        return np.asarray(size.constant)
+    if like is None:
+        raise DTypeError(
+            "a symbolic extent is a number only beside a traced tensor", got=str(size), loc=user_location()
+        )
+    count = source_like(iota, like, shape=(size + 1,), axis=0, dtype="i64")
+    return reshape(slice_(count, starts=(size,), sizes=(1,), steps=(1,)), shape=())
+
+
+# ----------------------------------------------------------------------------------------- one type for several
+
+
+@lru_cache(maxsize=4096)
+def common_dtype(kinds: tuple[Kind, ...]) -> np.dtype[Any]:
+    """np.result_type of dtypes and weak kinds."""
+    weak = {int: 0, float: 0.0}
+    return np.result_type(*(weak[WEAK[k]] if isinstance(k, type) else k for k in kinds))
+
+
+def promote(*xs: Any) -> list[Any]:
+    """All operands as tensors of their common type."""
+    operands = as_operands(*xs)
+    dtype = common_dtype(tuple(map(kind, operands)))
+    return [converted(x, dtype) for x in operands]
+
+
+def converted(x: Any, dtype: np.dtype[Any]) -> Any:
+    return np.asarray(x, dtype) if type(x) is int or type(x) is float else cast_to(x, dtype)
+
+
+# ---------------------------------------------------------------------------------------- the types of a ufunc
+
+
+def loop_dtypes(ufunc: np.ufunc, kinds: Sequence[Kind]) -> tuple[np.dtype[Any], ...]:
+    """The element types in which NumPy's ufunc computes. Raises DTypeError where it has none for these."""
+    asked = (*(WEAK[k] if isinstance(k, type) else k for k in kinds), *[None] * ufunc.nout)
+    try:
+        return tuple(ufunc.resolve_dtypes(asked)[: ufunc.nin])  # type: ignore[attr-defined]
+    except TypeError:
+        raise DTypeError(
+            f"np.{ufunc.__name__} is not defined for these element types",
+            got=", ".join(k.__name__ if isinstance(k, type) else str(k) for k in kinds),
+            fix="convert with x.astype(...)",
+            loc=user_location(),
+        ) from None
+
+
+def conversion(source: Kind, target: np.dtype[Any], all_weak: bool) -> Convert | None:
+    """How an operand reaches the type of the loop; None where it is there, or is a number that the primitive takes."""
+    if source is int or source is float:
+        return (lambda x: np.asarray(x, target)) if all_weak else None
+    found = FLOAT64 if isinstance(source, type) else source
+    return None if found == target else lambda x: cast(x, dtype=short_dtype(target))
+
+
+def fits(number: int, dtype: np.dtype[Any]) -> bool:
+    if short_dtype(dtype) not in INTEGERS:
+        return True
+    info = np.iinfo(dtype)
+    return int(info.min) <= number <= int(info.max)

@@ -1,0 +1,1 @@
+"""Graph-to-graph passes, a file each; `pipelines` says which run, in which order, and why."""

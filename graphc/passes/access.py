@@ -1,0 +1,183 @@
+"""What a node reads, at which index: the one question that fusion asks of an operation.
+
+The `loops` rule of a primitive is run on symbolic indices and every element it asks for is written down.  Views are
+index maps and are followed to what they look at; a node that holds storage of its own, or could, is an *anchor*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, Value
+from graphc.ir.ops.reindex import reshape_index
+from graphc.ir.ops.shape import broadcast_index
+from graphc.ir.poly import Poly, Size
+
+INLINE_DEPTH = 16  # views of views that are folded into one access
+AXIS = "~"
+JOIN_WIDTH = 8  # parts of a concatenation that are read in place
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One read: `index` has a polynomial per dimension, or is None where it is not one (a row-major position)."""
+
+    value: Value
+    index: tuple[Poly, ...] | None
+    guarded: bool
+
+    @property
+    def coordinates(self) -> tuple[str | None, ...] | None:
+        """The axis that each dimension runs along, None for an extent of 1; None if it is no plain alignment."""
+        if self.index is None or self.guarded:
+            return None
+        out: list[str | None] = []
+        for i, extent in zip(self.index, self.value.shape, strict=True):
+            if extent == 1:
+                out.append(None)
+            elif is_axis(i):
+                out.append(str(i))
+            else:
+                return None
+        named = [a for a in out if a is not None]
+        return tuple(out) if len(set(named)) == len(named) else None
+
+
+def is_axis(index: Poly) -> bool:
+    """A bare axis, whose names no dimension can have."""
+    return len(index.terms) == 1 and str(index).startswith(AXIS) and "*" not in str(index)
+
+
+@dataclass
+class Footprint:
+    """The iteration space of a node: an axis per dimension of its result and per reduced dimension, and its reads."""
+
+    node: Node
+    result: tuple[str | None, ...]
+    reduced: tuple[str, ...] = ()
+    extents: dict[str, Size] = field(default_factory=dict)
+    accesses: list[Access] = field(default_factory=list)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        return (*(a for a in self.result if a is not None), *self.reduced)
+
+    @property
+    def index(self) -> list[Poly]:
+        return [Poly() if a is None else Poly.of(a) for a in self.result]
+
+
+def footprint(node: Node, anchors: Collection[int]) -> Footprint:
+    """Record what an anchor reads."""
+    shape = node.types[0].shape
+    names = tuple(None if e == 1 else f"{AXIS}{node.id}_{k}" for k, e in enumerate(shape))
+    extents = {a: e for a, e in zip(names, shape, strict=True) if a is not None}
+    space = Footprint(node, names, extents=extents)
+    recorder = _Recorder(space, anchors)
+    if node.op.is_elementwise:
+        for v in node.inputs:
+            recorder.at(v, broadcast_index(space.index, v.shape))
+    elif node.op.loops is None:
+        for v in node.inputs:
+            recorder.flat(v, Poly())
+    else:
+        node.op.loops(recorder, space.index, *node.inputs, **node.attrs)
+    return space
+
+
+class _Recorder:
+    """A `LoopKit` that computes nothing."""
+
+    def __init__(self, space: Footprint, anchors: Collection[int]) -> None:
+        self.space, self.anchors = space, anchors
+        self.guards = 0
+        self.picks = 0
+
+    def at(self, operand: Value, index: Sequence[Poly]) -> None:
+        node = operand.node
+        if is_view(node) and node.id not in self.anchors:
+            assert node.op.loops is not None
+            node.op.loops(self, index, *node.inputs, **node.attrs)
+        else:
+            self.space.accesses.append(Access(operand, tuple(index), self.guards > 0))
+
+    def flat(self, operand: Value, index: Poly) -> None:
+        self.space.accesses.append(Access(storage(operand, self.anchors), None, self.guards > 0))
+
+    def op(self, name: str, dtype: str, *elements: Any) -> None:
+        return None
+
+    def position(self, index: Poly, dtype: str) -> None:
+        return None
+
+    def inside(self, bounds: Sequence[tuple[Poly, Size]], element: Callable[[], Any], fill: float) -> None:
+        self.guards += 1
+        element()
+        self.guards -= 1
+
+    def axes(self, extents: Sequence[Size]) -> list[Poly]:
+        names = [f"{AXIS}{self.space.node.id}_r{k}" for k in range(len(extents))]
+        self.space.reduced = tuple(names)
+        self.space.extents.update(zip(names, extents, strict=True))
+        return [Poly.of(n) for n in names]
+
+    def reduce(self, monoid: str, axes: Sequence[Poly], *elements: Any) -> tuple[None, ...]:
+        return (None,) * 3
+
+    def checked(self, index: Any, bound: Size) -> Poly:
+        self.picks += 1
+        return Poly.of(f"@{self.space.node.id}_{self.picks}")
+
+
+# ----------------------------------------------------------------------------------------------------- anchors
+
+
+def is_view(node: Node) -> bool:
+    """An index map over its operands, with no arithmetic of its own worth storing."""
+    return node.op.loops is not None and not node.op.traits & {"reduction", "contraction"}
+
+
+def storage(value: Value, anchors: Collection[int]) -> Value:
+    """The value whose array holds this one: a reshape shares the array of its operand."""
+    while value.node.op.name == "reshape" and value.node.id not in anchors:
+        value = value.node.inputs[0]
+    return value
+
+
+def find_anchors(graph: Graph) -> set[int]:
+    """Every node that computes, and the views that are better stored than folded into their readers."""
+    anchors = {n.id for n in graph.nodes if not n.op.is_source and not is_view(n)}
+    depth: dict[int, int] = {}
+    for node in graph.nodes:
+        if node.id in anchors or not is_view(node):
+            continue
+        if node.op.name == "reshape":
+            _store_operand_of_reshape(node, anchors)
+        depth[node.id] = 1 + max((depth.get(v.node.id, 0) for v in node.inputs if v.node.id not in anchors), default=0)
+        if depth[node.id] > INLINE_DEPTH or _is_better_stored(graph, node):
+            anchors.add(node.id)
+    return anchors
+
+
+def _store_operand_of_reshape(node: Node, anchors: set[int]) -> None:
+    """A reshape that divides its index needs its operand as an array."""
+    operand = storage(node.inputs[0], anchors)
+    index = [Poly.of(f"i{k}") for k in range(node.types[0].ndim)]
+    if reshape_index(index, node.types[0].shape, node.inputs[0].shape) is None and is_view(operand.node):
+        anchors.add(operand.node.id)
+
+
+def _is_better_stored(graph: Graph, node: Node) -> bool:
+    """Joins, pads and gathers that are read many times over, and joins of many parts."""
+    if node.op.name not in ("concatenate", "pad", "gather"):
+        return False
+    users = list(graph.users(node.out))
+    if node.op.name == "concatenate" and (len(node.inputs) > JOIN_WIDTH or any(is_view(u) for u in users)):
+        return True
+    return any("contraction" in u.op.traits for u in users) or (node.op.name != "pad" and len(users) > 1)
+
+
+__all__ = ["Access", "Footprint", "find_anchors", "footprint", "is_view", "storage"]

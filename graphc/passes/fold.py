@@ -1,0 +1,94 @@
+"""Constant folding: what depends on constants alone is computed once, here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Literal, Node, Value
+from graphc.ir.ops.shape import expand
+from graphc.ir.ops.source import constant
+from graphc.ir.poly import Poly
+from graphc.ir.types import numpy_dtype
+from graphc.passes.base import Pass
+from graphc.passes.rebuild import copy, rebuild
+
+_SMALL = 64 * 1024
+_RAISING = frozenset({"indexed", "scatter"})
+
+
+@dataclass(frozen=True)
+class Fold(Pass):
+    """Compute nodes whose operands are constants; an array of one repeated item becomes an expanded scalar.
+
+    A result larger than 64 KiB and than its operands is left to run time, so that folding never costs memory.  An
+    operation on indices is left too: where it fails, it must fail in the run, at the user's line.
+    """
+
+    name: ClassVar[str] = "fold"
+
+    def run(self, graph: Graph, fired: Counter[str] | None = None) -> Graph:
+        log: Counter[str] = Counter()
+
+        def transfer(new: Graph, node: Node, inputs: tuple[Value, ...]) -> tuple[Value, ...]:
+            folded = _fold(new, node, inputs)
+            if folded is None:
+                return copy(new, node, inputs)
+            log[node.op.name] += 1
+            return (folded,)
+
+        out = rebuild(graph, transfer) if any(n.op is constant for n in graph.nodes) else graph
+        if fired is not None:
+            fired.update(log)
+        return out if log else graph
+
+
+def _fold(graph: Graph, node: Node, inputs: tuple[Value, ...]) -> Value | None:
+    if node.op is constant:
+        return _as_fill(graph, node)
+    if not (inputs and all(v.op is constant for v in inputs) and _foldable(node, inputs)):
+        return None
+    with np.errstate(all="ignore"):
+        result = node.op.numpy(*(v.node.attrs["value"].array for v in inputs), **node.attrs)
+    return _literal(graph, np.asarray(result, numpy_dtype(node.types[0].dtype)), node)
+
+
+def _foldable(node: Node, inputs: tuple[Value, ...]) -> bool:
+    size = node.types[0].nbytes
+    operands = [int(v.type.nbytes) for v in inputs]  # type: ignore[arg-type]  # constants are static
+    return (
+        "pure" in node.op.traits
+        and not node.op.traits & _RAISING
+        and all(operands)  # NumPy refuses the extreme value of nothing
+        and isinstance(size, int)
+        and size <= (sum(operands) if node.op is expand else max(_SMALL, *operands))
+        and not _is_symbolic(node.attrs)
+    )
+
+
+def _is_symbolic(attrs: Mapping[str, Any]) -> bool:
+    return any(isinstance(e, Poly) for a in attrs.values() for e in (a if isinstance(a, tuple) else (a,)))
+
+
+def _literal(graph: Graph, array: np.ndarray[Any, Any], node: Node) -> Value:
+    literal = Literal(array)
+    return graph.add(constant, (), {"value": literal}, (literal.type,), node.loc).out
+
+
+def _as_fill(graph: Graph, node: Node) -> Value | None:
+    """An array that repeats one item, bit by bit, as that item expanded."""
+    array = node.attrs["value"].array
+    if array.size < 2 or not _is_uniform(array):
+        return None
+    scalar = _literal(graph, array.reshape(-1)[0], node)
+    return graph.add(expand, (scalar,), {"shape": array.shape}, node.types, node.loc).out
+
+
+def _is_uniform(array: np.ndarray[Any, Any]) -> bool:
+    items = array.reshape(-1).view(f"u{array.itemsize}")  # the bits: NaN equals NaN, -0.0 differs from 0.0
+    return bool(items[0] == items[-1]) and bool((items == items[0]).all())

@@ -1,0 +1,161 @@
+"""The session: runs parts of a graph and keeps its variables.
+
+A call goes: fetches and feed -> `Call` (found by the identity of the handles) -> `Plan` (one compiled run graph, found
+by the tensors) -> executable.  The first two steps are look-ups, so that a repeated run costs little above its kernels.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import RLock
+from types import TracebackType
+from typing import Any, Self
+from weakref import WeakSet
+
+from graphc.errors import SignatureError
+from graphc.ir.graph import Graph, Update
+from graphc.ir.location import user_location
+from graphc.ir.node import Value
+from graphc.runtime.executable import compile_graph
+from graphc.runtime.fetches import parse_feeds, parse_fetches
+from graphc.runtime.plan import Call, Plan, make_plan
+from graphc.runtime.variables import Array, Variables
+
+
+class Session:
+    """Runs what is fetched of a graph, compiled once per set of fetches and feeds.
+
+    Reads in a run see the variables before it; all updates that are fetched commit together at its end; a run that
+    raises changes nothing.  The first run freezes the graph.  Safe to use from many threads: runs that update are one
+    after the other, the others see the variables as one of them left them.
+
+    `level`, `disable` and `threads` are those of `compile_graph`.
+    """
+
+    def __init__(
+        self, graph: Graph, level: str = "O3", disable: Sequence[str] = (), threads: int | None = None
+    ) -> None:
+        self.graph = graph
+        self._options = (level, tuple(disable), threads)
+        self._state = Variables(graph)
+        self._calls: dict[tuple[Any, ...], Call] = {}
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._building = RLock()
+        _sessions.add(self)
+
+    # --------------------------------------------------------------------------------------------------- running
+
+    def run(self, fetches: Any, feed: Mapping[Any, Any] | None = None) -> Any:
+        """The arrays of `fetches`, in the same nest; the caller owns them.
+
+        `fetches` are tensors, names of placeholders or variables, updates (they give the new value), and tuples,
+        lists, dicts of them.  `feed` maps tensors or names to arrays; any tensor can be fed.
+
+        Raises FeedError, MissingFeedError, FetchError, GraphMismatchError, ClosedSessionError.
+        """
+        feed = feed or {}
+        kind = type(fetches)
+        if kind is list or kind is tuple:
+            key = (kind, *map(id, fetches), None, *map(id, feed))
+        else:
+            key = (None, id(fetches), None, *map(id, feed))
+        call = self._calls.get(key) or self._prepare(key, fetches, feed)
+        return call(feed.values())
+
+    def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
+        """A function of the arrays of `feeds`, for calls in a loop: `fast(a, b)` is `run(fetches, {x: a, y: b})`.
+
+        Where the fetches are one tensor or a tuple and no variable is read or written it is the native entry point
+        itself; such a function holds its own code and outlives the session.
+        """
+        call = self._prepare(None, fetches, tuple(feeds))
+        return call.native() or _counted(call)
+
+    def _prepare(self, key: tuple[Any, ...] | None, fetches: Any, feeds: Iterable[Any]) -> Call:
+        handles = tuple(feeds)
+        self._state.snapshot()  # raises when the session is closed
+        parsed = parse_fetches(self.graph, fetches)
+        fed = parse_feeds(self.graph, handles)
+        with self._building:
+            self.graph.frozen = True
+            plan = self._plan(tuple(dict.fromkeys(parsed.values)), fed, parsed.updates)
+            call = Call(plan, parsed, (fetches, handles))
+            if key is not None and parsed.is_flat:
+                self._calls[key] = call
+        return call
+
+    def _plan(self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...]) -> Plan:
+        key = values, feeds, updates
+        if key not in self._plans:
+            self._state.initialise()
+            self._plans[key] = make_plan(self._state, values, feeds, updates, self._compile)
+        return self._plans[key]
+
+    def _compile(self, graph: Graph) -> Any:
+        level, disable, threads = self._options
+        return compile_graph(graph, level=level, disable=disable, threads=threads)
+
+    # --------------------------------------------------------------------------------------------------- looking
+
+    @property
+    def variables(self) -> Variables:
+        """The variables by name: `session.variables["w"]` is a copy, assigning checks type and shape."""
+        return self._state
+
+    def explain(self) -> str:
+        """What was compiled so far, why, how long it took, and where memory goes."""
+        plans = list(self._plans.values())
+        head = f"session of graph {self.graph.name!r}: {len(self.graph)} nodes, {len(plans)} compiled run"
+        return "\n\n".join([head + "s" * (len(plans) != 1), *(p.explain() for p in plans)])
+
+    # --------------------------------------------------------------------------------------------------- closing
+
+    def close(self) -> None:
+        """Free code and variables; every later use raises ClosedSessionError."""
+        with self._building:
+            self._state.close()
+            self._calls.clear()
+            self._plans.clear()
+
+    def __enter__(self) -> Self:
+        self._state.snapshot()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _after_fork(self) -> None:
+        """In a child process: a lock that another thread held at the fork would never be released."""
+        self._building = RLock()
+        self._state.after_fork()
+
+
+def _counted(call: Call) -> Callable[..., Any]:
+    """`call` with a check of the number of arguments."""
+    names = call.plan.check.names
+
+    def run(*arrays: Any) -> Any:
+        if len(arrays) != len(names):
+            raise SignatureError(
+                "the wrong number of arrays",
+                expected=f"{len(names)}: {', '.join(names)}",
+                got=str(len(arrays)),
+                fix=f"call({', '.join(names)})",
+                loc=user_location(),
+            )
+        return call(arrays)
+
+    return run
+
+
+_sessions: WeakSet[Session] = WeakSet()
+
+
+def _reset_locks() -> None:
+    for session in list(_sessions):
+        session._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_locks)

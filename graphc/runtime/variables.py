@@ -1,0 +1,96 @@
+"""The values of a session's variables: replaced together, read together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ClosedSessionError, FetchError
+from graphc.ir.graph import Graph
+from graphc.ir.location import user_location
+from graphc.runtime.feeds import feed_array
+
+Array = np.ndarray[Any, Any]
+
+
+class Variables:
+    """By name.  Reading gives a copy; writing checks type and shape (FeedError) and copies.
+
+    `values` is never changed in place: a commit replaces it, so whoever holds it sees one consistent state.
+    `lock` is held from the reads of an updating run to its commit.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.lock = Lock()
+        self.values: dict[str, Array] | None = {}
+
+    def snapshot(self) -> dict[str, Array]:
+        """The values now; not to be written to.  Raises ClosedSessionError."""
+        values = self.values
+        if values is None:
+            raise ClosedSessionError(
+                "the session is closed", expected="an open session", got="close() was called, or its `with` block left",
+                fix="make another Session, or run inside the block", loc=user_location(),
+            )  # fmt: skip
+        return values
+
+    def initialise(self) -> None:
+        """Give the variables made since the last call their initial values."""
+        values = self.snapshot()
+        new = {n: a.copy() for n, a in self.graph.initial.items() if n not in values}
+        if new:
+            self.commit(new)
+
+    def commit(self, new: Mapping[str, Array]) -> None:
+        """Replace several values at once; the caller holds `lock` and hands the arrays over."""
+        self.values = {**self.snapshot(), **new}
+
+    def close(self) -> None:
+        with self.lock:
+            self.values = None
+
+    # ------------------------------------------------------------------------------------------- the user's view
+
+    def __getitem__(self, name: str) -> Array:
+        return self.snapshot()[self._checked(name)].copy()
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        type_ = next(v.type for v in self.graph.variables if v.node.attrs["name"] == self._checked(name))
+        array = np.array(feed_array(name, type_, value), order="C")
+        with self.lock:
+            self.commit({name: array})
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._all()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def keys(self) -> list[str]:
+        return list(self._all())
+
+    def _all(self) -> dict[str, Array]:
+        with self.lock:
+            self.initialise()
+            return self.snapshot()
+
+    def _checked(self, name: str) -> str:
+        names = self._all()
+        if name in names:
+            return name
+        close = difflib.get_close_matches(str(name), names, 1)
+        raise FetchError(
+            f"no variable is named {name!r}",
+            expected=", ".join(names) or "a variable; this graph has none",
+            got=repr(name),
+            fix=f"variables[{close[0]!r}]" if close else "one of the names above",
+            loc=user_location(),
+        )

@@ -1,0 +1,397 @@
+"""Derive every constant of `graphc/codegen/vecmath/coefficients.py` (a maintainer's tool; the package never imports it).
+
+    python -m pip install mpmath
+    python tools/remez.py graphc/codegen/vecmath/coefficients.py
+
+Polynomials are minimax: the Remez exchange finds the n coefficients that make the largest |weight (f - p)| on an
+interval smallest.  The weight turns an error of the polynomial into a relative error of the function it is part of.
+Tables come from mpmath's own functions.  Everything is computed with 70 digits; mpmath's precision is global, so it
+is set once, here, and nothing lowers it.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mpmath as mp
+
+mp.mp.dps = 70
+
+Real = Any  # an mpmath number
+Function = Callable[[Real], Real]
+
+LN2 = mp.log(2)
+GRID = 400  # points on which the error curve is searched for its extrema
+FLOOR = 10**-4  # of the largest weight: keeps the exchange regular where the weight vanishes
+
+
+# ----------------------------------------------------------------------------------------------------- the exchange
+
+
+def chebyshev(lo: Real, hi: Real, angles: list[Real]) -> list[Real]:
+    return [(lo + hi) / 2 - (hi - lo) / 2 * mp.cos(mp.pi * t) for t in angles]
+
+
+def evaluate(coefficients: list[Real], x: Real) -> Real:
+    return mp.polyval(coefficients[::-1], x)
+
+
+def alternants(errors: list[Real], count: int) -> list[int]:
+    """The largest error of each run of one sign, dropped from the ends until `count` remain."""
+    peaks: list[int] = []
+    for i, e in enumerate(errors):
+        if not peaks or (e > 0) != (errors[peaks[-1]] > 0):
+            peaks.append(i)
+        elif abs(e) > abs(errors[peaks[-1]]):
+            peaks[-1] = i
+    while len(peaks) > count:
+        peaks.pop(0 if abs(errors[peaks[0]]) < abs(errors[peaks[-1]]) else -1)
+    return peaks
+
+
+def level(f: Function, weight: Function, nodes: list[Real], n: int) -> list[Real]:
+    """n coefficients whose weighted error is equal and alternates on n + 1 nodes."""
+    rows = [[x**j for j in range(n)] + [(-1) ** i / weight(x)] for i, x in enumerate(nodes)]
+    solution = mp.lu_solve(mp.matrix(rows), mp.matrix([f(x) for x in nodes]))
+    return [solution[j] for j in range(n)]
+
+
+def remez(f: Function, weight: Function, lo: Real, hi: Real, n: int) -> tuple[list[Real], Real]:
+    """(n coefficients, lowest first; largest weighted error) of the best polynomial for f on [lo, hi]."""
+    lo, hi = mp.mpf(lo), mp.mpf(hi)
+    grid = chebyshev(lo, hi, [mp.mpf(i) / GRID for i in range(GRID + 1)])
+    floor = FLOOR * max(weight(x) for x in grid)
+    values, weights = [f(x) for x in grid], [weight(x) + floor for x in grid]
+    nodes = chebyshev(lo, hi, [(i + mp.mpf(0.5)) / (n + 1) for i in range(n + 1)])
+    for _ in range(12):
+        coefficients = level(f, lambda x: weight(x) + floor, nodes, n)
+        errors = [w * (y - evaluate(coefficients, x)) for x, y, w in zip(grid, values, weights, strict=True)]
+        peaks = alternants(errors, n + 1)
+        if len(peaks) <= n or max(map(abs, errors)) < mp.mpf("1.02") * min(abs(errors[i]) for i in peaks):
+            break
+        nodes = [grid[i] for i in peaks]
+    return coefficients, max(map(abs, errors))
+
+
+# ---------------------------------------------------------------------------------------------------- the functions
+
+
+def near(limit: Function, radius: float, f: Function) -> Function:
+    """f, with its limit where the formula cancels."""
+    return lambda x: limit(x) if abs(x) < radius else f(x)
+
+
+def odd(f: Function, cubic: Real) -> Function:
+    """(f(x) / x - 1) / x^2 as a function of s = x^2, for an odd f with f'(0) = 1 and this cubic coefficient."""
+    return near(lambda s: cubic, 1e-30, lambda s: (f(mp.sqrt(s)) / mp.sqrt(s) - 1) / s)
+
+
+def erfcx(w: Real) -> Real:
+    """erfcx(a) / w at w = 1 / (a + 1): close to 1 / sqrt(pi) everywhere."""
+    a = 1 / w - 1
+    return mp.exp(a * a) * mp.erfc(a) / w
+
+
+def atanh_tail(z: Real) -> Real:
+    """(atanh(s) - s - s^3 / 3) / s^5 at z = s^2."""
+    s = mp.sqrt(z)
+    return (mp.atanh(s) - s - s**3 / 3) / s**5
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a polynomial stands for, and the weight of its error."""
+
+    formula: str
+    f: Function
+    weight: Function
+
+
+TARGETS = {
+    "EXP": Target(
+        "(e^x - 1 - x) / x^2",
+        near(lambda x: mp.mpf(0.5) + x / 6, 1e-20, lambda x: (mp.expm1(x) - x) / x**2),
+        lambda x: x * x,
+    ),
+    "EXP2": Target(
+        "(2^x - 1) / x", near(lambda x: LN2 + x * LN2**2 / 2, 1e-20, lambda x: (2**x - 1) / x), lambda x: abs(x)
+    ),
+    "LOG": Target(
+        "(log(1 + x) - x + x^2 / 2) / x^3",
+        near(lambda x: mp.mpf(1) / 3 - x / 4, 1e-15, lambda x: (mp.log1p(x) - x + x * x / 2) / x**3),
+        near(lambda x: x * x, 1e-15, lambda x: abs(x**3 / mp.log1p(x))),
+    ),
+    "LOG_SERIES": Target(
+        "(atanh(s) - s - s^3 / 3) / s^5, x = s^2", near(lambda z: mp.mpf(1) / 5, 1e-25, atanh_tail), lambda z: z * z
+    ),
+    "SIN": Target("(sin(s) / s - 1) / s^2, x = s^2", odd(mp.sin, mp.mpf(-1) / 6), lambda s: s),
+    "COS": Target(
+        "(cos(s) - 1 + s^2 / 2) / s^4, x = s^2",
+        near(lambda s: mp.mpf(1) / 24, 1e-20, lambda s: (mp.cos(mp.sqrt(s)) - 1 + s / 2) / s**2),
+        lambda s: s * s / mp.cos(mp.sqrt(s)),
+    ),
+    "TAN": Target("(tan(s) / s - 1) / s^2, x = s^2", odd(mp.tan, mp.mpf(1) / 3), lambda s: s),
+    "ASIN": Target("(asin(s) / s - 1) / s^2, x = s^2", odd(mp.asin, mp.mpf(1) / 6), lambda s: s),
+    "ATAN": Target("(atan(s) / s - 1) / s^2, x = s^2", odd(mp.atan, mp.mpf(-1) / 3), lambda s: s),
+    "SINH": Target("(sinh(s) / s - 1) / s^2, x = s^2", odd(mp.sinh, mp.mpf(1) / 6), lambda s: s),
+    "TANH": Target("(tanh(s) / s - 1) / s^2, x = s^2", odd(mp.tanh, mp.mpf(-1) / 3), lambda s: s),
+    "ASINH": Target("(asinh(s) / s - 1) / s^2, x = s^2", odd(mp.asinh, mp.mpf(-1) / 6), lambda s: s),
+    "ATANH": Target("(atanh(s) / s - 1) / s^2, x = s^2", odd(mp.atanh, mp.mpf(1) / 3), lambda s: s),
+    "ERF": Target(
+        "erf(s) / s - 1, x = s^2",
+        near(lambda s: 2 / mp.sqrt(mp.pi) - 1, 1e-40, lambda s: mp.erf(mp.sqrt(s)) / mp.sqrt(s) - 1),
+        lambda s: mp.mpf(1),
+    ),
+    "ERF_TAIL": Target("-log(1 - erf(x))", lambda a: -mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a)),
+    "ERFCX": Target("e^(a^2) erfc(a) (a + 1), x = 1 / (a + 1)", erfcx, lambda w: 1 / erfcx(w)),
+}
+
+SQRT2 = math.sqrt(2)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One polynomial: the constant's name, its key (the element type it is evaluated in), target, interval, size."""
+
+    name: str
+    dtype: str
+    target: str
+    lo: float
+    hi: float
+    n: int
+
+
+FITS = [
+    Fit("EXP", "f32", "EXP", -0.3466, 0.3466, 5),
+    Fit("EXP", "f64", "EXP", -0.3466, 0.3466, 10),
+    Fit("EXP_NARROW", "f64", "EXP", -0.0217, 0.0217, 5),
+    Fit("EXP2", "f32", "EXP2", -0.5, 0.5, 7),
+    Fit("EXP2", "f64", "EXP2", -0.5, 0.5, 12),
+    Fit("EXP2_NARROW", "f64", "EXP2", -0.03125, 0.03125, 6),
+    Fit("LOG", "f32", "LOG", -0.25, 0.5, 8),
+    Fit("LOG", "f64", "LOG", -0.25, 0.5, 19),
+    Fit("LOG_NARROW", "f64", "LOG", -0.0435, 0.0435, 8),
+    Fit("LOG_NARROW_SINGLE", "f64", "LOG", -0.0435, 0.0435, 4),
+    Fit("LOG_NARROW_DOUBLE", "f64", "LOG", -0.0435, 0.0435, 11),
+    Fit("LOG_SINGLE", "f64", "LOG", -0.25, 0.5, 11),
+    Fit("LOG_SERIES", "f64", "LOG_SERIES", 0, 0.0401, 9),
+    Fit("SIN", "f32", "SIN", 0, 0.64, 4),
+    Fit("SIN", "f64", "SIN", 0, 0.64, 7),
+    Fit("COS", "f32", "COS", 0, 0.64, 3),
+    Fit("COS", "f64", "COS", 0, 0.64, 6),
+    Fit("TAN", "f32", "TAN", 0, 0.64, 7),
+    Fit("TAN", "f64", "TAN", 0, 0.64, 15),
+    Fit("ASIN", "f32", "ASIN", 0, 0.25, 6),
+    Fit("ASIN", "f64", "ASIN", 0, 0.25, 13),
+    Fit("ATAN", "f32", "ATAN", 0, 1, 9),
+    Fit("ATAN", "f64", "ATAN", 0, 1, 20),
+    Fit("SINH", "f32", "SINH", 0, 1, 4),
+    Fit("SINH", "f64", "SINH", 0, 1, 8),
+    Fit("TANH", "f32", "TANH", 0, 0.49, 6),
+    Fit("TANH", "f64", "TANH", 0, 0.3025, 11),
+    Fit("ASINH", "f32", "ASINH", 0, 1, 9),
+    Fit("ASINH", "f64", "ASINH", 0, 1, 20),
+    Fit("ATANH", "f32", "ATANH", 0, 0.25, 6),
+    Fit("ATANH", "f64", "ATANH", 0, 0.25, 14),
+    Fit("ERF", "f32", "ERF", 0, 1, 8),
+    Fit("ERF", "f64", "ERF", 0, 1, 15),
+    Fit("ERF_TAIL", "f32", "ERF_TAIL", 1, 4, 8),
+    Fit("ERF_TAIL", "f64", "ERF_TAIL", 1, 6, 22),
+    Fit("ERFCX", "f32", "ERFCX", 1 / 11.5, 1 / 1.49, 11),
+    Fit("ERFCX", "f64", "ERFCX", 1 / 28.5, 1 / 1.49, 28),
+]  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------------------- the tables
+
+
+def single(x: Real) -> float:
+    return float(struct.unpack("f", struct.pack("f", float(x)))[0])
+
+
+def head_bits(x: Real, unit: int) -> float:
+    """x rounded to a multiple of 2^-unit: sums of such numbers are exact."""
+    return float(mp.nint(x * mp.mpf(2) ** unit) / mp.mpf(2) ** unit)
+
+
+def parts(x: Real, dtype: str, first: int | None = None) -> list[float]:
+    """x as a sum of three numbers of the type, largest first; the first may be cut to so many bits."""
+    cast: Callable[[Real], float] = float if dtype == "f64" else single
+    result = []
+    for k in range(3):
+        bits = first if first and k == 0 else 100
+        value = cast(head_bits(x, bits - 1 - int(mp.floor(mp.log(abs(x), 2)))))
+        result.append(value)
+        x -= mp.mpf(value)
+    return result
+
+
+CONSTANTS = [  # name, value, bits of the first part in f32 and f64
+    ("LN2", LN2, 15, 36),
+    ("LOG10_2", mp.log(2) / mp.log(10), 15, 36),
+    ("INVERSE_LN2", 1 / LN2, None, None),
+    ("INVERSE_LN10", 1 / mp.log(10), None, None),
+    ("HALF_PI", mp.pi / 2, None, None),
+    ("PI", mp.pi, None, None),
+    ("THIRD", mp.mpf(1) / 3, None, None),
+]
+
+
+def turns(exponent: int) -> list[float]:
+    """2^exponent less whole turns, in [-pi, pi], in two parts."""
+    x = mp.mpf(2) ** exponent
+    return parts(x - mp.nint(x / (2 * mp.pi)) * 2 * mp.pi, "f64")[:2]
+
+
+def constants_text() -> Iterator[str]:
+    """Numbers in parts, head first; sums of the parts are good to more digits than one number holds."""
+    for name, value, single_bits, double_bits in CONSTANTS:
+        yield f"{name}: Final[dict[str, Polynomial]] = {{"
+        for dtype, bits in (("f32", single_bits), ("f64", double_bits)):
+            yield f'    "{dtype}": (\n{wrapped(parts(value, dtype, bits), "        ")}\n    ),'
+        yield "}\n"
+    yield "TURNS: Final[dict[int, Polynomial]] = {  # 2^k modulo 2 pi, in two parts, by k"
+    yield from (f"    {k}: {tuple(turns(k))}," for k in (21, 42, 63, 84))
+    yield "}\n"
+
+
+def exp2_tables() -> Iterator[tuple[str, list[float]]]:
+    powers = [mp.mpf(2) ** (mp.mpf(j) / 16) for j in range(16)]
+    yield "EXP2_HEAD", [float(p) for p in powers]
+    yield "EXP2_TAIL", [float(p - mp.mpf(float(p))) for p in powers]
+
+
+def log_tables() -> Iterator[tuple[str, list[float]]]:
+    """Entry k mod 16 serves m near k / 16, k = 12..24: a reciprocal of 9 bits and minus its logarithm in two parts."""
+    reciprocals = [mp.nint(mp.mpf(16) / k * 256) / 256 for k in (j if j >= 12 else j + 16 for j in range(16))]
+    yield "RECIPROCAL", [float(c) for c in reciprocals]
+    for name, base in (("LOG", mp.e), ("LOG2", mp.mpf(2)), ("LOG10", mp.mpf(10))):
+        logs = [-mp.log(c) / mp.log(base) for c in reciprocals]
+        yield f"{name}_HEAD", [head_bits(v, 42) for v in logs]
+        yield f"{name}_TAIL", [float(v - mp.mpf(head_bits(v, 42))) for v in logs]
+    logs = [-mp.log(c) for c in reciprocals]
+    yield "LOG_HEAD_SINGLE", [single(v) for v in logs]
+    yield "LOG_TAIL_SINGLE", [single(v - mp.mpf(single(v))) for v in logs]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A function cut into intervals; on each it is value + z p(z), z the distance from the interval's centre."""
+
+    name: str
+    f: Function
+    dtype: str
+    bounds: list[tuple[Real, Real]]
+    n: int
+
+    def step(self, x: float) -> float:
+        return math.ulp(x) if self.dtype == "f64" else math.ulp(x) * 2.0**29
+
+    def round(self, x: Real) -> float:
+        return float(x) if self.dtype == "f64" else single(x)
+
+    def centre(self, lo: Real, hi: Real) -> float:
+        """Near the middle, where f is within 1/64 of a unit of a float (the accurate-table method of Gal)."""
+        middle = self.round((lo + hi) / 2)
+        candidates = (middle + k * self.step(middle) for k in range(-400, 401))
+        return min(candidates, key=lambda c: abs(self.f(mp.mpf(c)) - self.round(self.f(mp.mpf(c)))))
+
+    def row(self, lo: Real, hi: Real) -> list[float]:
+        c = mp.mpf(self.centre(lo, hi) if lo > 0 else 0.0)
+        value = mp.mpf(self.round(self.f(c)))
+        if self.round(self.f(lo)) == 1.0:
+            return [float(c), 1.0] + [0.0] * self.n
+        slope = near(lambda z: mp.diff(self.f, c), 1e-25, lambda z: (self.f(c + z) - self.f(c)) / z)
+        weight = (lambda z: 1 / slope(z)) if lo <= 0 else (lambda z: abs(z) + (hi - lo) / 100)
+        coefficients, _ = remez(slope, weight, max(lo, mp.mpf(0)) - c, hi - c, self.n)
+        return [float(c), float(value), *map(float, coefficients)]
+
+    def columns(self) -> list[list[float]]:
+        return [list(column) for column in zip(*(self.row(lo, hi) for lo, hi in self.bounds), strict=True)]
+
+
+def octaves(first: int) -> list[tuple[Real, Real]]:
+    """32 intervals, four to the octave from 2^first on; the first also takes everything below it."""
+    edges = [mp.mpf(2) ** (first + j // 4) * (1 + mp.mpf(j % 4) / 4) for j in range(33)]
+    return list(zip([mp.mpf(0), *edges[1:-1]], edges[1:], strict=True))
+
+
+def even(count: int, scale: float) -> list[tuple[Real, Real]]:
+    """Intervals centred on k / scale."""
+    return [((k - mp.mpf(0.5)) / scale, (k + mp.mpf(0.5)) / scale) for k in range(count)]
+
+
+PIECES = [
+    Pieces("TANH_PIECES", mp.tanh, "f32", octaves(-4), 6),
+    Pieces("ERF_PIECES", mp.erf, "f32", octaves(-4), 6),
+    Pieces("ERF_PIECES_DOUBLE", mp.erf, "f64", even(16, 2.5), 12),
+]
+
+
+# ---------------------------------------------------------------------------------------------------------- the file
+
+HEADER = '''"""Constants of the elementary functions, derived by our own Remez exchange: `tools/remez.py` writes this file.
+
+A polynomial is a tuple of coefficients, lowest power first, by the element type it is evaluated in.  Its comment gives
+the function it stands for, the interval, and the largest error relative to the function the polynomial is part of.
+"""
+
+from typing import Final
+
+Polynomial = tuple[float, ...]
+Table = tuple[float, ...]
+
+# fmt: off
+'''
+
+
+def wrapped(values: list[float], indent: str) -> str:
+    """The numbers, as many to a line as fit."""
+    lines, line = [], indent
+    for v in values:
+        word = f"{float(v)!r},"
+        if len(line) + len(word) > 118:
+            lines.append(line.rstrip())
+            line = indent
+        line += word + " "
+    return "\n".join([*lines, line.rstrip()])
+
+
+def polynomial_text(name: str) -> Iterator[str]:
+    yield f"{name}: Final[dict[str, Polynomial]] = {{"
+    for fit in (fit for fit in FITS if fit.name == name):
+        target = TARGETS[fit.target]
+        coefficients, error = remez(target.f, target.weight, fit.lo, fit.hi, fit.n)
+        print(name, fit.dtype, fit.n, f"2^{float(mp.log(error, 2)):.1f}", flush=True)
+        yield f"    # {target.formula} on [{fit.lo:.6g}, {fit.hi:.6g}], error 2^{float(mp.log(error, 2)):.1f}"
+        yield f'    "{fit.dtype}": (\n{wrapped(coefficients, "        ")}\n    ),'
+    yield "}\n"
+
+
+def module_text() -> Iterator[str]:
+    yield HEADER
+    yield from constants_text()
+    for name in dict.fromkeys(fit.name for fit in FITS):
+        yield from polynomial_text(name)
+    for name, values in [*exp2_tables(), *log_tables()]:
+        yield f"{name}: Final[Table] = (\n{wrapped(values, '    ')}\n)\n"
+    for pieces in PIECES:
+        print(pieces.name, flush=True)
+        yield f"{pieces.name}: Final[tuple[Table, ...]] = (  # centres, values there, coefficients of each power"
+        for column in pieces.columns():
+            yield f"    (\n{wrapped(column, '        ')}\n    ),"
+        yield ")\n"
+
+
+def main() -> None:
+    Path(sys.argv[1]).write_text("\n".join(module_text()))
+
+
+if __name__ == "__main__":
+    main()
