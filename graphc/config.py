@@ -46,7 +46,8 @@ def _number(name: str, text: str) -> int:
     return int(text)
 
 
-_current: ContextVar[Config] = ContextVar("graphc_config", default=Config.from_environment(os.environ))
+_PROCESS = Config.from_environment(os.environ)
+_current: ContextVar[Config] = ContextVar("graphc_config", default=_PROCESS)
 
 
 def current() -> Config:

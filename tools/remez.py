@@ -1,4 +1,4 @@
-"""Derive every constant of `graphc/codegen/vecmath/coefficients.py` (a maintainer's tool; the package never imports it).
+"""Derive every constant of `graphc/codegen/vecmath/coefficients.py`: a maintainer's tool, never imported.
 
     python -m pip install mpmath
     python tools/remez.py graphc/codegen/vecmath/coefficients.py
@@ -92,10 +92,10 @@ def odd(f: Function, cubic: Real) -> Function:
     return near(lambda s: cubic, 1e-30, lambda s: (f(mp.sqrt(s)) / mp.sqrt(s) - 1) / s)
 
 
-def erfcx(w: Real) -> Real:
-    """erfcx(a) / w at w = 1 / (a + 1): close to 1 / sqrt(pi) everywhere."""
-    a = 1 / w - 1
-    return mp.exp(a * a) * mp.erfc(a) / w
+def erfcx(u: Real) -> Real:
+    """e^(a^2) erfc(a) (a + 1), which is close to 1 everywhere, at u = 3 / (a + 1) - 1."""
+    a = 3 / (u + 1) - 1
+    return mp.exp(a * a) * mp.erfc(a) * (a + 1)
 
 
 def atanh_tail(z: Real) -> Real:
@@ -119,9 +119,7 @@ TARGETS = {
         near(lambda x: mp.mpf(0.5) + x / 6, 1e-20, lambda x: (mp.expm1(x) - x) / x**2),
         lambda x: x * x,
     ),
-    "EXP2": Target(
-        "(2^x - 1) / x", near(lambda x: LN2 + x * LN2**2 / 2, 1e-20, lambda x: (2**x - 1) / x), lambda x: abs(x)
-    ),
+    "EXP2": Target("(2^x - 1) / x", near(lambda x: LN2 + x * LN2**2 / 2, 1e-20, lambda x: (2**x - 1) / x), abs),
     "LOG": Target(
         "(log(1 + x) - x + x^2 / 2) / x^3",
         near(lambda x: mp.mpf(1) / 3 - x / 4, 1e-15, lambda x: (mp.log1p(x) - x + x * x / 2) / x**3),
@@ -149,7 +147,7 @@ TARGETS = {
         lambda s: mp.mpf(1),
     ),
     "ERF_TAIL": Target("-log(1 - erf(x))", lambda a: -mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a)),
-    "ERFCX": Target("e^(a^2) erfc(a) (a + 1), x = 1 / (a + 1)", erfcx, lambda w: 1 / erfcx(w)),
+    "ERFCX": Target("e^(a^2) erfc(a) (a + 1), x = 3 / (a + 1) - 1", erfcx, lambda u: 1 / erfcx(u)),
 }
 
 SQRT2 = math.sqrt(2)
@@ -186,7 +184,7 @@ FITS = [
     Fit("COS", "f32", "COS", 0, 0.64, 3),
     Fit("COS", "f64", "COS", 0, 0.64, 6),
     Fit("TAN", "f32", "TAN", 0, 0.64, 7),
-    Fit("TAN", "f64", "TAN", 0, 0.64, 15),
+    Fit("TAN", "f64", "TAN", 0, 0.73, 16),
     Fit("ASIN", "f32", "ASIN", 0, 0.25, 6),
     Fit("ASIN", "f64", "ASIN", 0, 0.25, 13),
     Fit("ATAN", "f32", "ATAN", 0, 1, 9),
@@ -203,8 +201,8 @@ FITS = [
     Fit("ERF", "f64", "ERF", 0, 1, 15),
     Fit("ERF_TAIL", "f32", "ERF_TAIL", 1, 4, 8),
     Fit("ERF_TAIL", "f64", "ERF_TAIL", 1, 6, 22),
-    Fit("ERFCX", "f32", "ERFCX", 1 / 11.5, 1 / 1.49, 11),
-    Fit("ERFCX", "f64", "ERFCX", 1 / 28.5, 1 / 1.49, 28),
+    Fit("ERFCX", "f32", "ERFCX", 3 / 11.5 - 1, 3 / 1.49 - 1, 11),
+    Fit("ERFCX", "f64", "ERFCX", 3 / 28.5 - 1, 3 / 1.49 - 1, 28),
 ]  # fmt: skip
 
 
@@ -282,7 +280,10 @@ def log_tables() -> Iterator[tuple[str, list[float]]]:
 
 @dataclass(frozen=True)
 class Pieces:
-    """A function cut into intervals; on each it is value + z p(z), z the distance from the interval's centre."""
+    """A function cut into intervals; on each it is value + z p(z), z the distance from its centre.
+
+    The first is centred on 0, where the value stands for z itself: f(z) = z + z p(z) keeps the digits of small z.
+    """
 
     name: str
     f: Function
@@ -307,8 +308,9 @@ class Pieces:
         value = mp.mpf(self.round(self.f(c)))
         if self.round(self.f(lo)) == 1.0:
             return [float(c), 1.0] + [0.0] * self.n
-        slope = near(lambda z: mp.diff(self.f, c), 1e-25, lambda z: (self.f(c + z) - self.f(c)) / z)
-        weight = (lambda z: 1 / slope(z)) if lo <= 0 else (lambda z: abs(z) + (hi - lo) / 100)
+        own = 1 if lo <= 0 else 0
+        slope = near(lambda z: mp.diff(self.f, c) - own, 1e-25, lambda z: (self.f(c + z) - self.f(c)) / z - own)
+        weight = (lambda z: 1 / (1 + slope(z))) if lo <= 0 else (lambda z: abs(z) + (hi - lo) / 100)
         coefficients, _ = remez(slope, weight, max(lo, mp.mpf(0)) - c, hi - c, self.n)
         return [float(c), float(value), *map(float, coefficients)]
 
@@ -336,7 +338,7 @@ PIECES = [
 
 # ---------------------------------------------------------------------------------------------------------- the file
 
-HEADER = '''"""Constants of the elementary functions, derived by our own Remez exchange: `tools/remez.py` writes this file.
+HEADER = '''"""Constants of the elementary functions, from our own Remez exchange: `tools/remez.py` writes this file.
 
 A polynomial is a tuple of coefficients, lowest power first, by the element type it is evaluated in.  Its comment gives
 the function it stands for, the interval, and the largest error relative to the function the polynomial is part of.

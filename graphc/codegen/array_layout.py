@@ -1,16 +1,16 @@
 """Where NumPy and CPython keep what native code reads: struct offsets, the NumPy C API, function addresses.
 
-The offsets hold for 64-bit CPython 3.11 to 3.13 with NumPy 1.23 to 2.4; `layout_is_known` checks them, once per process,
-against what ctypes says of real arrays, so that an unknown build uses the Python entry instead of reading nonsense.
+The offsets hold for 64-bit CPython 3.11 to 3.13 with NumPy 1.23 to 2.4; `layout_is_known` checks them, once per
+process, against what ctypes says of real arrays, so that an unknown build uses the Python entry instead.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib
 from functools import cache
 
 import numpy as np
-from numpy._core import _multiarray_umath
 
 TYPE, DATA, NDIM, DIMS, DESCR, FLAGS = 8, 16, 24, 32, 56, 64  # bytes from the start of an array object
 CONTIGUOUS_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
@@ -29,13 +29,17 @@ def numpy_dtype(dtype: str) -> np.dtype[np.generic]:
 def api_symbols() -> dict[str, int]:
     """Addresses of the functions and objects that entry code names."""
     symbols = {n: ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value or 0 for n in _PYTHON}
-    return symbols | {"PyArray_Type": _api(_ARRAY_TYPE_SLOT), "PyArray_New": _api(_NEW_SLOT), "_Py_NoneStruct": id(None)}
+    return symbols | {
+        "PyArray_Type": _api(_ARRAY_TYPE_SLOT),
+        "PyArray_New": _api(_NEW_SLOT),
+        "_Py_NoneStruct": id(None),
+    }
 
 
 def _api(slot: int) -> int:
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
-    table = get(_multiarray_umath._ARRAY_API, None)
+    table = get(importlib.import_module("numpy._core._multiarray_umath")._ARRAY_API, None)
     return ctypes.c_void_p.from_address(table + 8 * slot).value or 0
 
 

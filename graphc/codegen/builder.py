@@ -233,7 +233,7 @@ class Builder(Writer):
         if not isinstance(x, Operand):
             return self.number(x, dtype)
         if dtype == "f16":
-            return self._unary("fpext", self.narrow(x), "f32")
+            return self.to_half(x)
         if dtype == x.dtype:
             return x
         if dtype == "bool":
@@ -256,6 +256,10 @@ class Builder(Writer):
         if have == want:  # LLVM's integers have no sign
             return Operand(x.text, dtype, x.lanes, x.depth)
         return self._unary("trunc" if have > want else "zext" if is_unsigned(x.dtype) else "sext", x, dtype)
+
+    def to_half(self, x: Operand) -> Operand:
+        """Rounded to half precision, held as f32."""
+        return self._unary("fpext", self.narrow(x), "f32")
 
     def narrow(self, x: Operand) -> Operand:
         """To half precision, as a value of LLVM's `half` that can only be widened or stored."""

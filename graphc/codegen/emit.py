@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from graphc.codegen.builder import Builder
 from graphc.codegen.emit_index import Indexer
-from graphc.codegen.emit_loop import write_loop
-from graphc.codegen.emit_memory import SCALAR, Memory, RunTime, Vector
+from graphc.codegen.emit_loop import write_if, write_loop
+from graphc.codegen.emit_memory import SCALAR, Memory, Place, Vector
 from graphc.codegen.emit_state import Accumulators, changed, widths
 from graphc.codegen.loops import (
     Accumulate,
@@ -27,7 +27,6 @@ from graphc.codegen.loops import (
     Fold,
     Get,
     Index,
-    Indices,
     Init,
     Kernel,
     Let,
@@ -206,10 +205,10 @@ class _PhaseEmitter(_Function):
         if isinstance(s, Put | Finish | Merge):
             self.accs.flush([s.acc], self.vector)
         match s:
-            case Load(name):
-                self.values[name] = self.memory.load(s, self.indices(s.indices), self.vector)
-            case Store(buffer, at, value, indices):
-                self.memory.store(buffer, at, self.values[value], self.indices(indices), self.vector)
+            case Load(name, _, _, _, fill):
+                self.values[name] = self.memory.load(self.place(s), fill, self.vector)
+            case Store(_, _, value):
+                self.memory.store(self.place(s), self.values[value], self.vector)
             case Accumulate():
                 self.accumulate(s)
             case Prefetch(buffer, at, write):
@@ -233,16 +232,16 @@ class _PhaseEmitter(_Function):
             case Merge(acc, other):
                 self.accs.merge(acc, other, self.vector)
             case Get(acc, monoid, buffers, at, dtypes):
-                state = tuple(self.memory.load(Load("", x, at), (), self.vector) for x in buffers)
+                state = tuple(self.memory.load(Place(x, at), 0.0, self.vector) for x in buffers)
                 self.accs.get(acc, monoid, dtypes, state)
             case Put(acc, buffers, at):
                 for x, v in zip(buffers, self.accs.finish(acc, self.vector.width == 1), strict=True):
-                    self.memory.store(x, at, v, (), self.vector)
+                    self.memory.store(Place(x, at), v, self.vector)
             case Finish(names, acc, lanes):
                 self.values.update(zip(names, self.accs.finish(acc, lanes), strict=True))
 
-    def indices(self, indices: Indices) -> RunTime:
-        return [(self.values[name], stride) for name, stride in indices]
+    def place(self, s: Load | Store | Accumulate) -> Place:
+        return Place(s.buffer, s.at, [(self.values[name], stride) for name, stride in s.indices], s.guards)
 
     def index(self, at: Poly, dtype: str) -> Operand:
         """The value of an index expression, one per lane where it varies along the vector loop."""
@@ -255,25 +254,18 @@ class _PhaseEmitter(_Function):
 
     def accumulate(self, s: Accumulate) -> None:
         """Read, change, write; the lanes of a vector have distinct places."""
-        indices = self.indices(s.indices)
-        old = self.memory.load(Load("", s.buffer, s.at), indices, self.vector)
-        new = apply_scalar(self.b, s.op, [old, self.values[s.value]], old.dtype)
-        self.memory.store(s.buffer, s.at, new, indices, self.vector)
+        place = self.place(s)
+        old = self.memory.load(place, 0.0, self.vector)
+        self.memory.store(place, apply_scalar(self.b, s.op, [old, self.values[s.value]], old.dtype), self.vector)
 
     def check(self, index: Operand, bound: Operand, site: int) -> None:
-        """Off the main path: the greatest failing site stays in the status word, whatever the order of threads."""
+        """The first site that fails stays in the status word."""
         shifted, twice = self.b.match(self.b.add(index, bound), self.indexer.add(bound, bound))
         bad = self.b.emit("bool", shifted.lanes, f"icmp uge {shifted}, {twice.text}", shifted, twice)
         if self.vector.mask and bad.lanes > 1:
             bad = self.b.and_(bad, self.vector.mask)
         status = next(self.bases[x.name] for x in self.kernel.buffers if x.role == "status")
-        report, on = self.b.label("report"), self.b.label("on")
-        self.b.effect(f"br {self.b.any(bad)}, label %{report}, label %{on}")
-        self.b.effect(f"{report}:")
-        self.b.effect(f"atomicrmw umax {status}, i64 {site} monotonic, align 8")
-        self.b.effect(f"br label %{on}")
-        self.b.effect(f"{on}:")
-        self.b.here.label = on
+        write_if(self.b, self.b.any(bad), f"{self.b.name()} = cmpxchg {status}, i64 0, i64 {site} monotonic monotonic")
 
 
 def _trips(s: Loop, start: int | None, hi: int | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The control flow of one loop: rotated, behind a guard, with the values that it carries as phis."""
+"""Control flow: a rotated loop behind a guard, the values that it carries as phis, and an effect under a condition."""
 
 from __future__ import annotations
 
@@ -47,3 +47,11 @@ def _phis(values: Sequence[Operand], *edges: tuple[Sequence[Operand], str]) -> I
     for n, v in enumerate(values):
         arms = ", ".join(f"[{incoming[n].text}, %{label}]" for incoming, label in edges)
         yield f"{v.text} = phi {v.type} {arms}"
+
+
+def write_if(b: Writer, condition: Operand, effect: str) -> None:
+    """An effect off the main path, under a condition."""
+    then, on = b.label("then"), b.label("on")
+    for line in (f"br {condition}, label %{then}, label %{on}", f"{then}:", effect, f"br label %{on}", f"{on}:"):
+        b.effect(line)
+    b.here.label = on

@@ -8,14 +8,15 @@ word of zeros instead, as does a guarded load outside its guard.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from graphc.codegen.builder import Builder
 from graphc.codegen.elements import ITEMSIZE
 from graphc.codegen.emit_index import Indexer
+from graphc.codegen.emit_loop import write_if
 from graphc.codegen.llvm_types import memory_item, memory_literal, suffix, vector_of
-from graphc.codegen.loops import Buffer, Guard, Load
+from graphc.codegen.loops import Buffer, Guard
 from graphc.codegen.writer import Operand
 from graphc.ir.poly import Poly
 
@@ -24,6 +25,16 @@ ZEROS_TEXT = f"{ZEROS} = internal constant [128 x i8] zeroinitializer, align 64"
 
 RunTime: TypeAlias = Sequence[tuple[Operand, Poly]]
 """Run-time parts of an address: (integer value, stride in elements)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """buffer[at + sum(value * stride)], touched only where every guard holds."""
+
+    buffer: str
+    at: Poly
+    indices: RunTime = ()
+    guards: tuple[Guard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +60,39 @@ class Memory:
 
     # ---------------------------------------------------------------------------------------------- addresses
 
-    def _address(self, buffer: str, at: Poly, indices: RunTime) -> Operand:
+    def _lanes(self, p: Place, vector: Vector) -> int:
+        """1 where the place, and whether it is touched, is the same for the whole vector."""
+        varies = p.at.coefficient(vector.var).terms or any(g.index.coefficient(vector.var).terms for g in p.guards)
+        return vector.width if varies or any(v.lanes > 1 for v, _ in p.indices) else 1
+
+    @staticmethod
+    def _slope(p: Place, vector: Vector) -> int | None:
+        """1 or -1 where the lanes are neighbours in memory."""
+        slope = p.at.coefficient(vector.var).constant
+        return slope if slope in (1, -1) and all(v.lanes == 1 for v, _ in p.indices) else None
+
+    def _address(self, p: Place) -> Operand:
         """Pointer arithmetic from the outermost loop inwards; the constant comes last and becomes a displacement."""
-        offsets = [*self.indexer.terms(at), *(self._scaled(v, stride) for v, stride in indices)]
+        scalar = [self._scaled(v, stride) for v, stride in p.indices if v.lanes == 1]
         groups: dict[int, Operand] = {}
         constant = self.indexer.number(0)
-        for v in offsets:
+        for v in (*self.indexer.terms(p.at), *scalar):
             if v.is_constant:
                 constant = self.indexer.add(constant, v)
             else:
                 groups[v.depth] = self.indexer.add(groups[v.depth], v) if v.depth in groups else v
-        pointer = self.bases[buffer]
+        pointer = self.bases[p.buffer]
         for depth in sorted(groups):
-            pointer = self._step(buffer, pointer, groups[depth])
-        return pointer if constant.integer == 0 else self._step(buffer, pointer, constant)
+            pointer = self._step(p.buffer, pointer, groups[depth])
+        return pointer if constant.integer == 0 else self._step(p.buffer, pointer, constant)
+
+    def _addresses(self, p: Place, vector: Vector) -> Operand:
+        """One address per lane."""
+        offsets = self._scaled(self.indexer.iota(vector.width), p.at.coefficient(vector.var))
+        for v, stride in p.indices:
+            if v.lanes > 1:
+                offsets = self.b.add(offsets, self._scaled(v, stride))
+        return self._step(p.buffer, self._address(p), offsets)
 
     def _scaled(self, v: Operand, stride: Poly) -> Operand:
         return self.indexer.mul(self.indexer.whole(v), self.b.spread(self.indexer.value(stride), v.lanes))
@@ -71,36 +101,10 @@ class Memory:
         item = memory_item(self.dtype[buffer])
         return self.b.emit("ptr", offset.lanes, f"getelementptr {item}, {pointer}, {offset}", pointer, offset)
 
-    def _addresses(self, buffer: str, at: Poly, indices: RunTime, vector: Vector) -> Operand:
-        """One address per lane."""
-        scalar = [(v, s) for v, s in indices if v.lanes == 1]
-        offsets = self._scaled(self.indexer.iota(vector.width), at.coefficient(vector.var))
-        for v, stride in indices:
-            if v.lanes > 1:
-                offsets = self.b.add(offsets, self._scaled(v, stride))
-        return self._step(buffer, self._address(buffer, at, scalar), offsets)
-
-    # -------------------------------------------------------------------------------------------------- loads
-
-    def load(self, s: Load, indices: RunTime, vector: Vector) -> Operand:
-        slope = s.at.coefficient(vector.var).constant
-        spread = any(v.lanes > 1 for v, _ in indices)
-        varies = slope != 0 or spread or any(g.index.coefficient(vector.var).terms for g in s.guards)
-        lanes = vector.width if varies else 1
-        mask = self._mask(s.guards, vector, lanes)
-        if lanes == 1 or (slope == 1 and not spread):
-            return self._plain(s.buffer, self._address(s.buffer, s.at, indices), lanes, mask, s.fill)
-        if slope == -1 and not spread:
-            mask = mask and self.b.reverse(mask)
-            pointer = self._address(s.buffer, s.at - (lanes - 1), indices)
-            return self.b.reverse(self._plain(s.buffer, pointer, lanes, mask, s.fill))
-        pointers = self._addresses(s.buffer, s.at, indices, vector)
-        return self._gather(s.buffer, pointers, mask or self.b.number(1, "bool", lanes), s.fill)
-
-    def _mask(self, guards: tuple[Guard, ...], vector: Vector, lanes: int) -> Operand | None:
-        """The lanes to load: those of the tail of the vector loop at which every guard holds."""
+    def _mask(self, p: Place, vector: Vector, lanes: int) -> Operand | None:
+        """The lanes to touch: those of the tail of the vector loop at which every guard holds."""
         mask = vector.mask if lanes > 1 else None
-        for g in guards:
+        for g in p.guards:
             inside = self._inside(g, vector)
             mask = inside if mask is None else self.b.and_(mask, inside)
         return mask and self.b.spread(mask, lanes)
@@ -113,28 +117,45 @@ class Memory:
         bound = self.b.spread(self.indexer.value(g.bound), index.lanes)
         return self.b.emit("bool", index.lanes, f"icmp ult {index}, {bound.text}", index, bound)
 
-    def _plain(self, buffer: str, pointer: Operand, lanes: int, mask: Operand | None, fill: float) -> Operand:
+    # -------------------------------------------------------------------------------------------------- loads
+
+    def load(self, p: Place, fill: float, vector: Vector) -> Operand:
+        """The element, or one per lane where the place varies; `fill` where a guard fails."""
+        lanes, slope = self._lanes(p, vector), self._slope(p, vector)
+        mask = self._mask(p, vector, lanes)
+        if lanes == 1:
+            return self._one(p.buffer, self._address(p), mask, fill)
+        if slope is None:
+            mask = mask or self.b.number(1, "bool", lanes)
+            return self._masked("gather", p.buffer, self._addresses(p, vector), mask, fill)
+        if slope == -1:
+            p, mask = replace(p, at=p.at - (lanes - 1)), mask and self.b.reverse(mask)
+        value = self._neighbours(p.buffer, self._address(p), lanes, mask, fill)
+        return self.b.reverse(value) if slope == -1 else value
+
+    def _one(self, buffer: str, pointer: Operand, mask: Operand | None, fill: float) -> Operand:
+        if mask:
+            pointer = self._safe(mask, pointer)
+        value = self._neighbours(buffer, pointer, 1, None, fill)
+        return self.b.select(mask, value, fill) if mask else value
+
+    def _neighbours(self, buffer: str, pointer: Operand, lanes: int, mask: Operand | None, fill: float) -> Operand:
+        if mask:
+            return self._masked("load", buffer, pointer, mask, fill)
         dtype = self.dtype[buffer]
         held = vector_of(memory_item(dtype), lanes)
-        if mask is None or lanes == 1:
-            if mask:
-                pointer = self._safe(mask, pointer)
-            value = self._read(buffer, lanes, f"load {held}, {{pointer}}, align {ITEMSIZE[dtype]}", pointer, None)
-            return self.b.select(mask, value, fill) if mask else value
-        name = f"llvm.masked.load.{suffix(memory_item(dtype), lanes)}.p0"
-        self.b.declare(name, held, "ptr", "i32 immarg", mask.type, held)
-        other = self._fill(dtype, lanes, fill)
+        return self._read(buffer, lanes, f"load {held}, {{pointer}}, align {ITEMSIZE[dtype]}", pointer, None)
+
+    def _masked(self, kind: str, buffer: str, pointer: Operand, mask: Operand, fill: float) -> Operand:
+        """llvm.masked.load from one pointer, or llvm.masked.gather from one per lane."""
+        dtype, lanes = self.dtype[buffer], mask.lanes
+        item = memory_item(dtype)
+        held = vector_of(item, lanes)
+        name = f"llvm.masked.{kind}.{suffix(item, lanes)}.{suffix('ptr', pointer.lanes)}"
+        self.b.declare(name, held, pointer.type, "i32 immarg", mask.type, held)
+        other = f"{held} splat ({item} {memory_literal(fill, dtype)})"
         text = f"call {held} @{name}({{pointer}}, i32 {ITEMSIZE[dtype]}, {{mask}}, {other})"
         return self._read(buffer, lanes, text, pointer, mask)
-
-    def _gather(self, buffer: str, pointers: Operand, mask: Operand, fill: float) -> Operand:
-        dtype, lanes = self.dtype[buffer], pointers.lanes
-        held = vector_of(memory_item(dtype), lanes)
-        name = f"llvm.masked.gather.{suffix(memory_item(dtype), lanes)}.{suffix('ptr', lanes)}"
-        self.b.declare(name, held, pointers.type, "i32 immarg", mask.type, held)
-        other = self._fill(dtype, lanes, fill)
-        text = f"call {held} @{name}({{pointer}}, i32 {ITEMSIZE[dtype]}, {{mask}}, {other})"
-        return self._read(buffer, lanes, text, pointers, mask)
 
     def _read(self, buffer: str, lanes: int, text: str, pointer: Operand, mask: Operand | None) -> Operand:
         """The load `text` with its pointer and mask filled in, moved out of the loops where that is allowed."""
@@ -153,50 +174,54 @@ class Memory:
         """The pointer, or one to zeros where the condition fails."""
         return self.b.emit("ptr", 1, f"select {condition}, {pointer}, ptr {ZEROS}", condition, pointer)
 
-    @staticmethod
-    def _fill(dtype: str, lanes: int, fill: float) -> str:
-        item, text = memory_item(dtype), memory_literal(fill, dtype)
-        return f"{vector_of(item, lanes)} splat ({item} {text})"
-
     # ------------------------------------------------------------------------------------------------- stores
 
-    def store(self, buffer: str, at: Poly, value: Operand, indices: RunTime, vector: Vector) -> None:
-        slope = at.coefficient(vector.var).constant
-        if slope == 0 and all(v.lanes == 1 for v, _ in indices):
-            if value.lanes > 1:
-                raise ValueError(f"{value.lanes} lanes are stored at one place, {buffer}[{at}]")
-            self._write(buffer, self._address(buffer, at, indices), value, None)
-            return
-        value, mask = self.b.spread(value, vector.width), vector.mask
-        if slope in (1, -1) and all(v.lanes == 1 for v, _ in indices):
-            if slope == -1:
-                at, value, mask = at - (vector.width - 1), self.b.reverse(value), mask and self.b.reverse(mask)
-            self._write(buffer, self._address(buffer, at, indices), value, mask)
-            return
-        self._scatter(buffer, self._addresses(buffer, at, indices, vector), value, mask)
+    def store(self, p: Place, value: Operand, vector: Vector) -> None:
+        """Raises ValueError for several lanes at one place."""
+        lanes, slope = self._lanes(p, vector), self._slope(p, vector)
+        mask = self._mask(p, vector, lanes)
+        if value.lanes > lanes:
+            raise ValueError(f"{value.lanes} lanes are stored at one place, {p.buffer}[{p.at}]")
+        value = self.b.spread(value, lanes)
+        if lanes == 1:
+            self._write_one(p.buffer, self._address(p), value, mask)
+        elif slope is None:
+            mask = mask or self.b.number(1, "bool", lanes)
+            self._write_masked("scatter", p.buffer, self._addresses(p, vector), value, mask)
+        elif slope == 1:
+            self._write(p.buffer, self._address(p), value, mask)
+        else:
+            pointer = self._address(replace(p, at=p.at - (lanes - 1)))
+            self._write(p.buffer, pointer, self.b.reverse(value), mask and self.b.reverse(mask))
 
     def _write(self, buffer: str, pointer: Operand, value: Operand, mask: Operand | None) -> None:
-        dtype = self.dtype[buffer]
-        held, align = self.b.to_memory(value, dtype), ITEMSIZE[dtype]
-        if mask is None:
-            self.b.effect(f"store {held}, {pointer}, align {align}")
-            return
-        item = memory_item(dtype)
-        name = f"llvm.masked.store.{suffix(item, value.lanes)}.p0"
-        self.b.declare(name, "void", vector_of(item, value.lanes), "ptr", "i32 immarg", mask.type)
-        self.b.effect(f"call void @{name}({held}, {pointer}, i32 {align}, {mask})")
+        if mask:
+            self._write_masked("store", buffer, pointer, value, mask)
+        else:
+            self.b.effect(self._store_text(buffer, pointer, value))
 
-    def _scatter(self, buffer: str, pointers: Operand, value: Operand, mask: Operand | None) -> None:
+    def _write_one(self, buffer: str, pointer: Operand, value: Operand, mask: Operand | None) -> None:
+        text = self._store_text(buffer, pointer, value)
+        if mask:
+            write_if(self.b, mask, text)
+        else:
+            self.b.effect(text)
+
+    def _store_text(self, buffer: str, pointer: Operand, value: Operand) -> str:
+        dtype = self.dtype[buffer]
+        return f"store {self.b.to_memory(value, dtype)}, {pointer}, align {ITEMSIZE[dtype]}"
+
+    def _write_masked(self, kind: str, buffer: str, pointer: Operand, value: Operand, mask: Operand) -> None:
+        """llvm.masked.store to one pointer, or llvm.masked.scatter to one per lane."""
         dtype, lanes = self.dtype[buffer], value.lanes
-        item, mask = memory_item(dtype), mask or self.b.number(1, "bool", lanes)
-        name = f"llvm.masked.scatter.{suffix(item, lanes)}.{suffix('ptr', lanes)}"
-        self.b.declare(name, "void", vector_of(item, lanes), pointers.type, "i32 immarg", mask.type)
-        held = self.b.to_memory(value, dtype)
-        self.b.effect(f"call void @{name}({held}, {pointers}, i32 {ITEMSIZE[dtype]}, {mask})")
+        item, held = memory_item(dtype), self.b.to_memory(value, dtype)
+        name = f"llvm.masked.{kind}.{suffix(item, lanes)}.{suffix('ptr', pointer.lanes)}"
+        self.b.declare(name, "void", vector_of(item, lanes), pointer.type, "i32 immarg", mask.type)
+        self.b.effect(f"call void @{name}({held}, {pointer}, i32 {ITEMSIZE[dtype]}, {mask})")
 
     def prefetch(self, buffer: str, at: Poly, write: bool) -> None:
         self.b.declare("llvm.prefetch.p0", "void", "ptr", "i32 immarg", "i32 immarg", "i32 immarg")
-        pointer = self._address(buffer, at, ())
+        pointer = self._address(Place(buffer, at))
         self.b.effect(f"call void @llvm.prefetch.p0({pointer}, i32 {int(write)}, i32 3, i32 1)")
 
 

@@ -1,23 +1,19 @@
-"""The way from Python into a compiled program: a built-in function written in the program's own module.
+"""The way from Python into a compiled program: what an entry takes and gives, and the callable made of it.
 
-`entry_text` writes a METH_FASTCALL function that reads NumPy's array structs, checks every argument, allocates the
-outputs, fills the table of words on the stack and calls `run`.  An argument that does not fit exactly makes it call the
-slow callable with the same arguments instead.  The text names every outside address by symbol, so an object made from
-it may be cached; `entry_imports` gives the addresses.
-
-Where the layout of arrays is unknown, `bind_entry` gives a Python function that behaves the same.
+The entry is a built-in function whose code `emit_entry` writes into the module of the program.  Where the layout of
+arrays is unknown, a Python object that behaves the same takes its place.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from graphc.codegen.array_layout import api_symbols, layout_is_known, numpy_dtype
+from graphc.codegen.array_layout import layout_is_known, numpy_dtype
 from graphc.codegen.engine import Library
 
 METH_FASTCALL = 0x80
@@ -131,7 +127,7 @@ def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any 
     It owns the library and whatever `keep` refers to.
     """
     if not layout_is_known():
-        return _python_entry(library, spec, bindings, keep)
+        return PythonEntry(library, spec, bindings, keep)
     owner = _Owner(library, bindings, keep)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
@@ -139,19 +135,22 @@ def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any 
     return function
 
 
-def _python_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any) -> Callable[..., Any]:
-    run = run_function(library["run"])
-    owner = library, keep
+class PythonEntry:
+    """The same behaviour without native access to arrays; it owns what the native function would own."""
 
-    def entry(*args: Any) -> Any:
+    def __init__(self, library: Library, spec: EntrySpec, bindings: Bindings, keep: Any) -> None:
+        self.spec, self.bindings = spec, bindings
+        self._owned = library, keep
+        self._run = run_function(library["run"])
+
+    def __call__(self, *args: Any) -> Any:
+        spec, bindings = self.spec, self.bindings
         if len(args) != len(spec.inputs) or not all(map(_fits, args, spec.inputs)):
             return bindings.slow(*args)
         outputs = [np.empty(t.shape, numpy_dtype(t.dtype)) for t in spec.outputs]
-        table = np.array([_word(w, args, outputs, bindings.arena) for w in spec.words], np.int64)
-        status = run(table.ctypes.data, bindings.fork or None)
-        return bindings.raise_status(status) if status else _result(spec.returns, args, outputs, owner)
-
-    return entry
+        words = np.array([_word(w, args, outputs, bindings.arena) for w in spec.words], np.int64)
+        status = self._run(words.ctypes.data, bindings.fork or None)
+        return bindings.raise_status(status) if status else _result(spec.returns, args, outputs)
 
 
 def _fits(a: Any, t: ArrayType) -> bool:
@@ -171,8 +170,7 @@ def _word(w: Word, args: tuple[Any, ...], outputs: list[Any], arena: int) -> int
             return value
 
 
-def _result(returns: Any, args: tuple[Any, ...], outputs: list[Any], owner: Any) -> Any:
-    """`owner` is what returned objects live in."""
+def _result(returns: Returned | tuple[Returned, ...] | None, args: tuple[Any, ...], outputs: list[Any]) -> Any:
     match returns:
         case Input(k):
             return args[k]
@@ -181,28 +179,5 @@ def _result(returns: Any, args: tuple[Any, ...], outputs: list[Any], owner: Any)
         case Object(address):
             return ctypes.cast(address, ctypes.py_object).value
         case tuple():
-            return tuple(_result(r, args, outputs, owner) for r in returns)
+            return tuple(_result(r, args, outputs) for r in returns)
     return None
-
-
-# --------------------------------------------------------------------------------------------------------- the symbols
-
-
-def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
-    """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
-    dtypes = {t.dtype for t in spec.inputs}
-    symbols = api_symbols() | {_descr(d): id(numpy_dtype(d)) for d in dtypes}
-    symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
-    symbols |= {f"graphc.result.{n}": r.address for n, r in enumerate(_results(spec)) if isinstance(r, Object)}
-    symbols |= {"graphc.slow": id(bindings.slow), "graphc.raise": id(bindings.raise_status)}
-    return symbols | {"graphc.arena": bindings.arena, "graphc.fork": bindings.fork}
-
-
-def _results(spec: EntrySpec) -> tuple[Returned, ...]:
-    if spec.returns is None:
-        return ()
-    return spec.returns if isinstance(spec.returns, tuple) else (spec.returns,)
-
-
-def _descr(dtype: str) -> str:
-    return f"graphc.dtype.{dtype}"

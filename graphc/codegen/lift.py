@@ -113,7 +113,9 @@ class _Kit:
         return self._load(base, index)
 
     def op(self, name: str, dtype: str, *elements: Any) -> Value:
-        return self.cluster.op(name, dtype if name == "cast" else register(dtype), *elements)
+        if name == "cast" and dtype == "f16":
+            return self.cluster.op("to_half", "f32", *elements)  # rounded, but held in the type it is computed with
+        return self.cluster.op(name, register(dtype), *elements)
 
     def position(self, index: Poly, dtype: str) -> Value:
         named = {n: index.coefficient(n) for n in index.names if n in self.picks}

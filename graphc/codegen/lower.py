@@ -17,9 +17,11 @@ The rules, in order:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from graphc.codegen.cluster import BoundCheck, Cluster, Effect, Fill, Reduction, Write
+from graphc.codegen.elements import register
 from graphc.codegen.loops import (
     ZERO,
     Buffer,
@@ -83,7 +85,7 @@ class _Lowering:
         """Set all of an output before the first effect."""
         at, chunk = f"{f.buffer}.f", worthwhile(Chunk(f"{f.buffer}.f", f.size, f.size, COLUMNS))
         place = Poly.of(at)
-        value: Stmt = Let("%fill", "const", (f.value,), self.cluster.arrays[f.buffer].dtype)
+        value: Stmt = Let("%fill", "const", (f.value,), register(self.cluster.arrays[f.buffer].dtype))
         if isinstance(f.value, str):
             value = Load("%fill", f.value, place)
         lo, hi = (Poly.of(f"{at}.lo"), Poly.of(f"{at}.hi")) if chunk else (ZERO, f.size)
@@ -104,7 +106,7 @@ class _Lowering:
         for along in (True, False):
             goals = [e for e in self.facts.writes if (self.nest.cut in e.axes) == along]
             if goals:
-                yield self.phase(along, lambda goals=goals: self.nest.region(0, goals))  # type: ignore[misc]
+                yield self.phase(along, partial(self.nest.region, 0, goals))
 
     def partial_phases(self) -> Iterator[Phase]:
         """Each stage of the first axis is a parallel phase; partial states are merged in between, in order."""
@@ -115,7 +117,7 @@ class _Lowering:
             if waiting or once:
                 yield self.between(waiting, once)
             if inside:
-                yield self.phase(True, lambda inside=inside: self.across(inside))  # type: ignore[misc]
+                yield self.phase(True, partial(self.across, inside))
             waiting = [e for e in inside if isinstance(e, Reduction)]
         if waiting:
             yield self.between(waiting, [])
@@ -133,14 +135,14 @@ class _Lowering:
             self.nest.region(1, constant)
         self.nest.loop(0, inside, [])
 
-    def between(self, waiting: Iterable[Reduction], once: list[Effect]) -> Phase:
-        def write() -> None:
-            for r in waiting:
-                self.combine(r)
-            if once:
-                self.nest.region(0, once)
+    def between(self, waiting: list[Reduction], once: list[Effect]) -> Phase:
+        return self.phase(False, partial(self.merge_chunks, waiting, once))
 
-        return self.phase(False, write)
+    def merge_chunks(self, waiting: list[Reduction], once: list[Effect]) -> None:
+        for r in waiting:
+            self.combine(r)
+        if once:
+            self.nest.region(0, once)
 
     def combine(self, r: Reduction) -> None:
         """Merge the partial states of all chunks, in order, into one state."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
-from graphc.codegen.cluster import BoundCheck, Effect, Place, Reduction, Value, Write
+from graphc.codegen.cluster import BoundCheck, Effect, Place, Reduction, Value
 from graphc.codegen.costs import HEAVY
 from graphc.codegen.loops import (
     ZERO,
@@ -245,7 +245,7 @@ class Nest:
         if v.id in self.kept or self.known(v):
             return True
         r = v.reduction
-        return bool(r) and (r.id in self.finished or any(r.id in s.states for s in self.scopes))
+        return r is not None and (r.id in self.finished or any(r.id in s.states for s in self.scopes))
 
     def compute(self, value: Value) -> str:
         """The name of a value, after placing it and all that it needs; without recursion, as chains may be long."""

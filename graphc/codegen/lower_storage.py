@@ -34,7 +34,7 @@ class Storage:
         return name
 
     def private(self, size: Poly, *dtypes: str) -> tuple[Poly, Poly]:
-        """(size of buffers with one piece per chunk, where the piece of chunk `c` starts), in elements of any of them"""
+        """(size of buffers with one piece per chunk, where the piece of chunk `c` starts), in elements."""
         if self.pieces == 1:
             return size, ZERO
         apart = size + self.gap(*dtypes)

@@ -71,7 +71,7 @@ class _Batches:
 
     def visit(self, v: Value) -> None:
         r = v.reduction
-        if r and self.facts.first(r) <= self.k:
+        if self.nest.ready(v) or (r and self.facts.first(r) <= self.k):
             self.number[v.id] = 0
             return
         args = r.args if r else v.inputs

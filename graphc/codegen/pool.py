@@ -1,8 +1,8 @@
 """The process-wide thread pool: `fork(function, words, count)` runs function(words, c, count) for every chunk c.
 
 Threads claim chunks one at a time, and so does the caller, which therefore never waits for a worker that has not begun.
-All of it is native code: a claim is one compare-and-swap on a word (generation, chunks left).  Workers are started at the
-first fork; they spin for about a millisecond, then sleep on a lock.  A second thread that forks meanwhile runs its
+All of it is native code: a claim is one compare-and-swap on a word (generation, chunks left).  Workers are started at
+the first fork; they spin for about a millisecond, then sleep on a lock.  A second thread that forks meanwhile runs its
 chunks itself.  After a fork of the process the child starts workers of its own.
 """
 

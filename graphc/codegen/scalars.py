@@ -11,10 +11,13 @@ from typing import Any
 
 from graphc.ir.primitive import PRIMITIVES
 
+
 def apply_scalar(b: Any, op: str, args: Sequence[Any], dtype: str) -> Any:
     """op(args) as a value of type `dtype`; an argument is a value of the builder or a number."""
     if op == "cast":
         return b.cast(args[0], dtype)
+    if op == "to_half":
+        return b.cast(b.cast(args[0], "f16"), "f32")
     if op == "const":
         return b.number(args[0], dtype)
     if op == "wrap":

@@ -9,7 +9,7 @@ vary leaves its loop, and equal code is written once, with no pass over the fini
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.codegen.elements import is_float
 from graphc.codegen.llvm_types import item_type, literal, register_type, suffix
@@ -96,7 +96,8 @@ class Writer:
         region = self.regions[depth]
         if text not in region.known:
             region.known[text] = self._append(depth, dtype, lanes, text)
-        return region.known[text]
+        known = region.known[text]
+        return known if known.dtype == dtype else replace(known, dtype=dtype)  # i8 and u8 are one type to LLVM
 
     def ordered(self, dtype: str, lanes: int, text: str) -> Operand:
         """An instruction with a result that must stay where it is, among the effects around it."""

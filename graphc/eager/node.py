@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -41,11 +40,14 @@ class TapeNode:
 
     __slots__ = ("attrs", "edges", "op", "retained", "saved", "sequence")
 
-    def __init__(self, op: Primitive, attrs: dict[str, Any], edges: Sequence[Edge], saved: tuple[Saved, ...]) -> None:
+    def __init__(
+        self, op: Primitive, attrs: dict[str, Any], edges: list[Edge], result: Array, operands: list[Array]
+    ) -> None:
         self.op = op
         self.attrs = attrs
         self.edges = edges
-        self.saved: tuple[Saved, ...] | None = saved
+        arrays = (result, *operands)
+        self.saved: tuple[Saved, ...] | None = tuple(map(Blank, arrays)) if "linear" in op.traits else arrays
         self.sequence = _next_number()
         self.retained: weakref.ref[Tensor] | None = None
 
@@ -84,9 +86,3 @@ class AccumulateGrad:
 
 Edge: TypeAlias = "TapeNode | Tensor | None"
 Saved: TypeAlias = "Array | Blank"
-
-
-def record(op: Primitive, attrs: dict[str, Any], args: Sequence[Any], arrays: Sequence[Array], y: Array) -> TapeNode:
-    """A node for y = op(args); `arrays` are the operands' values."""
-    edges = [a.edge for a in args]
-    ...

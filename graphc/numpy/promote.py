@@ -31,7 +31,7 @@ WEAK: dict[type[Any], type[Any]] = {int: int, float: float}
 
 
 def kind(x: Any) -> Kind:
-    """The class of a weak operand, else its dtype. Raises AttributeError for what is no operand yet (a list, a bool)."""
+    """The class of a weak operand, else its dtype. Raises AttributeError for lists, bools and the like."""
     t = type(x)
     return t if t in WEAK else x.dtype
 
@@ -122,11 +122,23 @@ def converted(x: Any, dtype: np.dtype[Any]) -> Any:
 # ---------------------------------------------------------------------------------------- the types of a ufunc
 
 
+@lru_cache(maxsize=4096)
+def _known_loops(ufunc: np.ufunc, kinds: tuple[Kind, ...]) -> tuple[np.dtype[Any], ...]:
+    return loop_dtypes(ufunc, kinds)
+
+
+def ufunc_operands(ufunc: np.ufunc, xs: Sequence[Any]) -> list[Any]:
+    """The operands as tensors of the element types in which NumPy's ufunc computes."""
+    operands = as_operands(*xs)
+    targets = _known_loops(ufunc, tuple(map(kind, operands)))
+    return [converted(x, t) for x, t in zip(operands, targets, strict=True)]
+
+
 def loop_dtypes(ufunc: np.ufunc, kinds: Sequence[Kind]) -> tuple[np.dtype[Any], ...]:
     """The element types in which NumPy's ufunc computes. Raises DTypeError where it has none for these."""
     asked = (*(WEAK[k] if isinstance(k, type) else k for k in kinds), *[None] * ufunc.nout)
     try:
-        return tuple(ufunc.resolve_dtypes(asked)[: ufunc.nin])  # type: ignore[attr-defined]
+        return tuple(ufunc.resolve_dtypes(asked)[: ufunc.nin])
     except TypeError:
         raise DTypeError(
             f"np.{ufunc.__name__} is not defined for these element types",

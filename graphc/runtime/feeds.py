@@ -1,12 +1,14 @@
 """What may be fed: arrays of the declared shape, and of an element type that loses nothing on the way.
 
-Arrays convert when NumPy calls the cast safe (int32 to float64, big-endian to native).  Python numbers and lists are
+Arrays convert when NumPy calls the cast safe (int32 to float64, big-endian to native) and it is: NumPy calls int64 to
+float64 safe as well, which holds up to 2**53.  Python numbers and lists are
 weak, as in NumPy 2: a Python float rounds to the precision of the placeholder; everything else must be exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,9 @@ from graphc.ir.evaluate import bind_dims
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.ir.types import Type, numpy_dtype
+from graphc.numpy.tensor import Tensor
 
 _REMEMBERED = 4096
-_FIX_DTYPE = 'convert on purpose, e.g. value.astype("{}")'
 
 Array = np.ndarray[Any, Any]
 
@@ -68,41 +70,72 @@ class FeedCheck:
 
 def feed_array(name: str, type_: Type, value: Any) -> Array:
     """`value` as an array of `type_`, the same object when it is one already.  Raises FeedError."""
-    try:
-        array = _weak(type_, value) if _is_weak(value) else _strict(type_, value)
-    except _Refused as e:
-        raise FeedError(
-            f"the feed of {name!r} is {e.problem}",
-            expected=str(type_), got=e.got, fix=e.fix, loc=user_location(),
-        ) from None  # fmt: skip
-    _check_shape(name, type_, array)
+    feed = _Feed(name, type_)
+    array = feed.from_python(value) if _is_weak(value) else feed.from_array(value)
+    if not _fits(type_, array.shape):
+        raise feed.error("has the wrong shape", _described(array), "feed the declared shape, or declare it with Dim")
     return array
-
-
-class _Refused(Exception):
-    def __init__(self, problem: str, got: str, fix: str) -> None:
-        self.problem, self.got, self.fix = problem, got, fix
-        super().__init__(problem)
 
 
 def _is_weak(value: Any) -> bool:
     return isinstance(value, bool | int | float | list | tuple) and not isinstance(value, np.generic)
 
 
-def _weak(type_: Type, value: Any) -> Array:
-    try:
-        array = np.asarray(value)
-    except (ValueError, OverflowError):
-        raise _Refused("no array", repr(value)[:60], "feed numbers in rows of equal length") from None
-    if array.size == 0 and array.dtype == np.float64:  # an empty list has no element type of its own
-        return array.astype(numpy_dtype(type_.dtype))
-    _check_kind(array, type_)
-    with np.errstate(all="ignore"):
-        converted = array.astype(numpy_dtype(type_.dtype))
-        same = _rounds(array, converted) if array.dtype.kind == converted.dtype.kind == "f" else _exact(array, converted)
-    if not same:
-        raise _Refused("a number that its type cannot hold", repr(value)[:60], "feed a number of the declared type")
-    return converted
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """One tensor that is fed: how values convert to its element type."""
+
+    name: str
+    type: Type
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return numpy_dtype(self.type.dtype)
+
+    def from_python(self, value: Any) -> Array:
+        try:
+            array = np.asarray(value)
+        except (ValueError, OverflowError):
+            raise self.error("is no array", repr(value)[:60], "feed numbers in rows of equal length") from None
+        if array.size == 0 and array.dtype == np.float64:  # an empty list has no element type of its own
+            return array.astype(self.dtype)
+        self._check_numbers(array)
+        with np.errstate(all="ignore"):
+            converted = array.astype(self.dtype)
+            floats = array.dtype.kind == converted.dtype.kind == "f"
+            same = _rounds(array, converted) if floats else _exact(array, converted)
+        if not same:
+            raise self.error("is a number that its type does not hold", repr(value)[:60], "feed one in its range")
+        return converted
+
+    def from_array(self, value: Any) -> Array:
+        if type(value) is np.ndarray and value.dtype == self.dtype and value.dtype.isnative:
+            return value
+        array = self._as_array(value)
+        self._check_numbers(array)
+        with np.errstate(all="ignore"):
+            converted = array.astype(self.dtype)
+        if not np.can_cast(array.dtype, self.dtype, "safe") or not _exact(array, converted):
+            problem = f"is {array.dtype.name}, which {self.dtype.name} does not hold without loss"
+            raise self.error(problem, _described(array), f'convert on purpose: value.astype("{self.dtype.name}")')
+        return converted
+
+    def error(self, problem: str, got: str, fix: str) -> FeedError:
+        return FeedError(
+            f"the feed of {self.name!r} {problem}", expected=str(self.type), got=got, fix=fix, loc=user_location()
+        )
+
+    def _as_array(self, value: Any) -> Array:
+        if isinstance(value, Tensor | Value):
+            raise self.error("is a tensor of a graph", repr(value), "feed numbers; tensors are the keys of a feed")
+        try:
+            return np.asarray(value)
+        except (TypeError, ValueError, GraphcError):
+            raise self.error("is no array", type(value).__name__, "feed a NumPy array or a number") from None
+
+    def _check_numbers(self, array: Array) -> None:
+        if array.dtype.kind not in "biuf":
+            raise self.error("is not made of numbers", _described(array), f"feed an array of {self.dtype.name}")
 
 
 def _rounds(array: Array, converted: Array) -> bool:
@@ -111,50 +144,14 @@ def _rounds(array: Array, converted: Array) -> bool:
 
 def _exact(array: Array, converted: Array) -> bool:
     back = converted.astype(array.dtype)
-    return np.array_equal(back, array) and np.array_equal(converted < 0, array < 0)
+    return np.array_equal(back, array, equal_nan=True) and np.array_equal(converted < 0, array < 0)
 
 
-def _strict(type_: Type, value: Any) -> Array:
-    if isinstance(value, np.ndarray) and value.dtype == (dtype := numpy_dtype(type_.dtype)) and value.dtype.isnative:
-        return value if type(value) is np.ndarray else np.asarray(value, dtype)
-    array = _as_array(value)
-    _check_kind(array, type_)
-    if not np.can_cast(array.dtype, numpy_dtype(type_.dtype), "safe"):
-        target = numpy_dtype(type_.dtype).name
-        raise _Refused(
-            f"{array.dtype.name}, which {target} cannot hold without loss", _described(array), _FIX_DTYPE.format(target)
-        )
-    return array.astype(numpy_dtype(type_.dtype))
-
-
-def _as_array(value: Any) -> Array:
-    if isinstance(getattr(value, "value", None), Value) or isinstance(value, Value | type(None)):
-        raise _Refused("no array", repr(value)[:60], "feed numbers; tensors are the keys of a feed")
-    try:
-        return np.asarray(value)
-    except (TypeError, ValueError, GraphcError):
-        raise _Refused("no array", f"{type(value).__name__}", "feed a NumPy array or a number") from None
-
-
-def _check_kind(array: Array, type_: Type) -> None:
-    if array.dtype.kind not in "biuf":
-        target = numpy_dtype(type_.dtype).name
-        raise _Refused("not made of numbers", _described(array), f"feed an array of {target}")
+def _fits(type_: Type, shape: tuple[int, ...]) -> bool:
+    return len(shape) == type_.ndim and all(
+        not isinstance(want, int) or want == have for want, have in zip(type_.shape, shape, strict=True)
+    )
 
 
 def _described(array: Array) -> str:
     return f"{array.dtype.name}[{','.join(map(str, array.shape))}]"
-
-
-def _check_shape(name: str, type_: Type, array: Array) -> None:
-    fits = len(array.shape) == type_.ndim and all(
-        not isinstance(want, int) or want == have for want, have in zip(type_.shape, array.shape, strict=True)
-    )
-    if not fits:
-        raise FeedError(
-            f"the feed of {name!r} has the wrong shape",
-            expected=str(type_),
-            got=_described(array),
-            fix="feed an array of the declared shape, or declare the extent with Dim",
-            loc=user_location(),
-        )

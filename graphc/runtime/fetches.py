@@ -13,7 +13,7 @@ from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.numpy.tensor import Tensor
 from graphc.runtime.run_graph import describe
-from graphc.runtime.tree import TreeSpec, flatten
+from graphc.runtime.tree import Structure, flatten
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +22,21 @@ class Fetches:
 
     values: tuple[Value, ...]
     updates: tuple[Update, ...]
-    spec: TreeSpec
+    structure: Structure
 
-
-def is_handle(leaf: object) -> bool:
-    """Something that a run may name, as opposed to a nest."""
-    return isinstance(leaf, Tensor | Value | Update | str)
+    @property
+    def is_flat(self) -> bool:
+        """One tensor, or a tuple or list of tensors."""
+        return self.structure.kind in (None, tuple, list) and all(c.is_leaf for c in self.structure.children)
 
 
 def parse_fetches(graph: Graph, nest: Any) -> Fetches:
     """Raises FetchError for what is no fetch, GraphMismatchError for a tensor of another graph."""
-    leaves, spec = flatten(nest, is_leaf=is_handle)
+    leaves, structure = flatten(nest)
     updates = tuple(dict.fromkeys(leaf for leaf in leaves if isinstance(leaf, Update)))
     _check_updates(graph, updates)
     values = (leaf.value if isinstance(leaf, Update) else as_value(graph, leaf, FetchError) for leaf in leaves)
-    return Fetches(tuple(values), updates, spec)
+    return Fetches(tuple(values), updates, structure)
 
 
 def parse_feeds(graph: Graph, handles: Iterable[Any]) -> tuple[Value, ...]:

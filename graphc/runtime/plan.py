@@ -1,125 +1,129 @@
-"""One compiled run of a session, and the calls that use it."""
+"""The plan of a program: which array every buffer of every kernel is, and where it lies.
+
+A program has one table of 64-bit words: addresses of arrays, then the values of symbolic extents.  Arguments and results
+come from the caller, constants live with the program, and everything else shares one arena, with offsets planned from
+the steps in which each array is alive.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
-from graphc.ir.graph import Graph, Update
-from graphc.ir.node import Value
-from graphc.runtime.executable import Executable
-from graphc.runtime.feeds import FeedCheck
-from graphc.runtime.fetches import Fetches
-from graphc.runtime.run_graph import RunGraph, describe, run_graph
-from graphc.runtime.tree import unflatten
-from graphc.runtime.variables import Array, Variables
+from graphc.codegen.elements import ITEMSIZE
+from graphc.codegen.lift import buffer_name
+from graphc.codegen.loops import Kernel
+from graphc.ir.node import Literal, Value
+from graphc.ir.poly import Poly, Size, parse_poly
+from graphc.passes.access import storage
+from graphc.passes.fuse import Fusion
+from graphc.passes.memory import Arena, Interval, plan_arena
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """The address of an argument's array."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The address of a result's array."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The address of an array that the program owns."""
+
+    literal: Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A place in the arena."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The value of a symbolic extent."""
+
+    symbol: str
+
+    def evaluate(self, dims: Mapping[str, int]) -> int:
+        return parse_poly(self.symbol).evaluate(dims)
+
+
+Word: TypeAlias = Argument | Result | Constant | Planned | Extent
+
+
+@dataclass(frozen=True)
 class Plan:
-    """`results` are the tensors that the executable returns; `stored` says which of them become variables."""
+    """`words` is the table of the program; `slots` gives, for each kernel in turn, the words it is called with."""
 
-    run: RunGraph
-    executable: Executable
-    check: FeedCheck
-    state: Variables
-    results: tuple[Value, ...]
-    stored: tuple[tuple[str, int], ...]
-    size_before: int
-    seconds: float
+    words: tuple[Word, ...]
+    slots: tuple[tuple[int | None, ...], ...]
+    intervals: tuple[Interval, ...]
 
-    def __call__(self, values: Collection[Any]) -> Sequence[Array]:
-        arrays = self.check(values)
-        if self.stored:
-            return self._update(arrays)
-        if self.run.variables:
-            return self.executable(*arrays, *self._read())
-        return self.executable(*arrays)
-
-    def _update(self, arrays: Collection[Array]) -> Sequence[Array]:
-        """Reads, run and commit are one step among all updating runs; an error leaves before the commit."""
-        with self.state.lock:
-            results = self.executable(*arrays, *self._read())
-            self.state.commit({name: results[k] for name, k in self.stored})
-        return results
-
-    def _read(self) -> list[Array]:
-        values = self.state.snapshot()
-        return [values[name] for name in self.run.variables]
-
-    def explain(self) -> str:
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
-        yield f"run: fetches {', '.join(map(describe, self.results)) or 'nothing'}"
-        yield f"  feeds      {', '.join(self.check.names) or 'nothing'}"
-        yield f"  reads      {', '.join(self.run.variables) or 'no variable'}"
-        yield f"  updates    {', '.join(name for name, _ in self.stored) or 'no variable'}"
-        yield f"  needed     {len(self.run.graph)} of {self.size_before} nodes"
-        yield f"  compiled   in {self.seconds * 1e3:.1f} ms"
-        yield from (f"  {line}" for line in self.executable.explain().splitlines())
+    def arena(self, dims: Mapping[str, int]) -> Arena:
+        """Offsets and size in bytes, for given values of the symbolic extents."""
+        return plan_arena(self.intervals, dims)
 
 
-def make_plan(
-    state: Variables, values: Sequence[Value], feeds: Sequence[Value], updates: Sequence[Update],
-    compile_run: Callable[[Graph], Executable],
-) -> Plan:  # fmt: skip
-    """Cut the run out of the session's graph and compile it."""
-    start = time.perf_counter()
-    results = tuple(dict.fromkeys((*values, *(u.value for u in updates))))
-    run = run_graph(state.graph, results, feeds)
-    executable = compile_run(run.graph)
-    return Plan(
-        run=run,
-        executable=executable,
-        check=FeedCheck([describe(v) for v in feeds], [v.type for v in feeds]),
-        state=state,
-        results=results,
-        stored=tuple((u.variable.node.attrs["name"], results.index(u.value)) for u in updates),
-        size_before=len(state.graph),
-        seconds=time.perf_counter() - start,
-    )
+def plan(fusion: Fusion, kernels: Sequence[Kernel]) -> Plan:
+    return _Planner(fusion, kernels).plan()
 
 
-class Call:
-    """A plan and the nest in which its results are handed out.
+class _Planner:
+    def __init__(self, fusion: Fusion, kernels: Sequence[Kernel]) -> None:
+        self.fusion, self.kernels = fusion, kernels
+        self.words: dict[Word, int] = {}
+        self.places: dict[str, Word] = {}
+        for k, v in enumerate(fusion.graph.inputs):
+            self.places[buffer_name(v)] = Argument(k)
+        for j, v in enumerate(fusion.graph.outputs):
+            self.places[buffer_name(storage(v, fusion.anchors))] = Result(j)
+        for n in fusion.graph.nodes:
+            if n.op.name == "constant":
+                self.places[buffer_name(n.out)] = Constant(n.attrs["value"])
 
-    `handles` are the user's objects: as long as the call is known by their identities they must stay alive.
-    """
+    def plan(self) -> Plan:
+        slots = tuple(tuple(self._slots(k)) for k in self.kernels)
+        return Plan(tuple(self.words), slots, tuple(self._intervals()))
 
-    __slots__ = ("_build", "handles", "plan", "spec")
+    def _slots(self, kernel: Kernel) -> Iterator[int | None]:
+        for b in kernel.buffers:
+            if b.role == "status":
+                yield None
+            elif b.role == "work":
+                yield self._word(Planned(f"{kernel.name}.{b.name}"))
+            else:
+                yield self._word(self.places.get(b.name, Planned(b.name)))
+        for symbol in kernel.dims:
+            yield self._word(Extent(symbol))
 
-    def __init__(self, plan: Plan, fetches: Fetches, handles: object) -> None:
-        self.plan, self.spec, self.handles = plan, fetches.spec, handles
-        self._build = _builder(fetches, _slots(plan, fetches.values))
+    def _word(self, w: Word) -> int:
+        return self.words.setdefault(w, len(self.words))
 
-    def __call__(self, values: Collection[Any]) -> Any:
-        return self._build(self.plan(values))
+    def _intervals(self) -> Iterator[Interval]:
+        """Stored values from the kernel that writes them to the last that reads them; scratch for one kernel."""
+        for step, (group, kernel) in enumerate(zip(self.fusion.groups, self.kernels, strict=True)):
+            for v in group.writes:
+                if buffer_name(v) not in self.places:
+                    yield Interval(buffer_name(v), v.type.nbytes, step, self._last_read(v, step))
+            for b in kernel.buffers:
+                if b.role == "work":
+                    yield Interval(f"{kernel.name}.{b.name}", _bytes(b.size, b.dtype), step, step)
 
-    def native(self) -> Callable[..., Any] | None:
-        """The executable's own entry point, where it takes and returns exactly what this call does."""
-        plan = self.plan
-        ...
-
-
-Slots = list[tuple[int, bool]]
-
-
-def _slots(plan: Plan, values: Sequence[Value]) -> Slots:
-    """For each fetch its result, and whether the caller needs a copy: of what is stored, and of what is given twice."""
-    taken = {k for _, k in plan.stored}
-    slots: Slots = []
-    for v in values:
-        k = plan.results.index(v)
-        slots.append((k, k in taken))
-        taken.add(k)
-    return slots
+    def _last_read(self, v: Value, written: int) -> int:
+        reads = [k for k, g in enumerate(self.fusion.groups) if v in g.reads]
+        return max(reads, default=written)
 
 
-def _builder(fetches: Fetches, slots: Slots) -> Callable[[Sequence[Array]], Any]:
-    def build(results: Sequence[Array]) -> Any:
-        return unflatten(fetches.spec, [results[k].copy() if copy else results[k] for k, copy in slots])
-
-    return build
+def _bytes(size: Size, dtype: str) -> Poly:
+    return Poly.of(size) * ITEMSIZE[dtype]

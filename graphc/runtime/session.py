@@ -1,7 +1,7 @@
 """The session: runs parts of a graph and keeps its variables.
 
-A call goes: fetches and feed -> `Call` (found by the identity of the handles) -> `Plan` (one compiled run graph, found
-by the tensors) -> executable.  The first two steps are look-ups, so that a repeated run costs little above its kernels.
+A run goes: fetches and feed -> `Call` (found by the identity of the handles) -> `RunPlan` (one compiled run graph,
+found by the tensors) -> executable.  The first two are look-ups: a repeated run costs little more than its kernels.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from graphc.errors import SignatureError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
-from graphc.runtime.executable import compile_graph
+from graphc.runtime.executable import Executable, compile_graph
 from graphc.runtime.fetches import parse_feeds, parse_fetches
-from graphc.runtime.plan import Call, Plan, make_plan
-from graphc.runtime.variables import Array, Variables
+from graphc.runtime.run_plan import Call, RunPlan, make_plan
+from graphc.runtime.variables import Variables
 
 
 class Session:
@@ -40,7 +40,7 @@ class Session:
         self._options = (level, tuple(disable), threads)
         self._state = Variables(graph)
         self._calls: dict[tuple[Any, ...], Call] = {}
-        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._plans: dict[tuple[Any, ...], RunPlan] = {}
         self._building = RLock()
         _sessions.add(self)
 
@@ -70,7 +70,7 @@ class Session:
         itself; such a function holds its own code and outlives the session.
         """
         call = self._prepare(None, fetches, tuple(feeds))
-        return call.native() or _counted(call)
+        return call.native or _counted(call)
 
     def _prepare(self, key: tuple[Any, ...] | None, fetches: Any, feeds: Iterable[Any]) -> Call:
         handles = tuple(feeds)
@@ -81,20 +81,20 @@ class Session:
             self.graph.frozen = True
             plan = self._plan(tuple(dict.fromkeys(parsed.values)), fed, parsed.updates)
             call = Call(plan, parsed, (fetches, handles))
-            if key is not None and parsed.is_flat:
+            if key is not None and parsed.is_flat:  # a nest inside may change and keep its identity
                 self._calls[key] = call
         return call
 
-    def _plan(self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...]) -> Plan:
+    def _plan(self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...]) -> RunPlan:
         key = values, feeds, updates
         if key not in self._plans:
             self._state.initialise()
             self._plans[key] = make_plan(self._state, values, feeds, updates, self._compile)
         return self._plans[key]
 
-    def _compile(self, graph: Graph) -> Any:
+    def _compile(self, graph: Graph) -> Executable:
         level, disable, threads = self._options
-        return compile_graph(graph, level=level, disable=disable, threads=threads)
+        return compile_graph(graph, level=level, disable=disable, threads=threads, unwrap=True)
 
     # --------------------------------------------------------------------------------------------------- looking
 

@@ -1,4 +1,4 @@
-"""Nested containers: arguments, results, fetches and feeds may be nests of tuples, lists, dicts, named tuples and dataclasses.
+"""Nested containers: arguments, results, fetches and feeds are nests of tuples, lists, dicts and dataclasses.
 
 `flatten` takes a nest apart into leaves and a `Structure`, which is hashable (a cache key) and puts leaves together
 again.  None is a container without leaves.  Dicts keep their insertion order.

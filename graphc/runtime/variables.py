@@ -57,10 +57,11 @@ class Variables:
     # ------------------------------------------------------------------------------------------- the user's view
 
     def __getitem__(self, name: str) -> Array:
-        return self.snapshot()[self._checked(name)].copy()
+        return self._checked(name)[name].copy()
 
     def __setitem__(self, name: str, value: Any) -> None:
-        type_ = next(v.type for v in self.graph.variables if v.node.attrs["name"] == self._checked(name))
+        self._checked(name)
+        type_ = next(v.type for v in self.graph.variables if v.node.attrs["name"] == name)
         array = np.array(feed_array(name, type_, value), order="C")
         with self.lock:
             self.commit({name: array})
@@ -82,10 +83,11 @@ class Variables:
             self.initialise()
             return self.snapshot()
 
-    def _checked(self, name: str) -> str:
+    def _checked(self, name: str) -> dict[str, Array]:
+        """All values, `name` among them."""
         names = self._all()
         if name in names:
-            return name
+            return names
         close = difflib.get_close_matches(str(name), names, 1)
         raise FetchError(
             f"no variable is named {name!r}",
@@ -94,3 +96,6 @@ class Variables:
             fix=f"variables[{close[0]!r}]" if close else "one of the names above",
             loc=user_location(),
         )
+
+    def after_fork(self) -> None:
+        self.lock = Lock()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.exponential import exp, exp_of_sum
-from graphc.codegen.vecmath.forms import clamp, estrin, multiply_exactly
+from graphc.codegen.vecmath.exponential import exp, exp_parts
+from graphc.codegen.vecmath.forms import add_exactly, clamp, estrin, multiply_exactly, scale
 from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table
 
 if TYPE_CHECKING:
@@ -41,12 +41,21 @@ def erfc(b: Builder, x: Operand) -> Operand:
 
 
 def _erfc_tail(b: Builder, a: Operand) -> Operand:
-    """erfc(a) for a >= 1/2.  The square's rounding error, far above an ulp after the exponential, is carried along."""
-    square, error = multiply_exactly(b, a, a)
-    e = exp_of_sum(b, b.neg(square), b.neg(error))
-    w, low = _reciprocal_of_next(b, a)
-    ratio = estrin(b, w, c.ERFCX[a.dtype])
-    return b.mul(e, b.fma(w, ratio, b.mul(low, ratio)))
+    """erfc(a) for a >= 1/2: products of sums of two, rounded once, at the end."""
+    n, *parts = exp_parts(b, *map(b.neg, multiply_exactly(b, a, a)))
+    e, e_low = add_exactly(b, *parts)
+    value, low = _erfcx(b, a)
+    return scale(b, b.fma(e, value, b.fma(e, low, b.mul(e_low, value))), n)
+
+
+def _erfcx(b: Builder, a: Operand) -> tuple[Operand, Operand]:
+    """e^(a^2) erfc(a) in two parts, for a >= 1/2."""
+    w, w_low = _reciprocal_of_next(b, a)
+    u = b.fma(w, 3.0, -1.0)
+    first, *rest = c.ERFCX[a.dtype]
+    ratio, ratio_low = add_exactly(b, first, b.xmul(u, estrin(b, u, rest)))
+    value, low = multiply_exactly(b, w, ratio)
+    return value, b.add(low, b.fma(w, ratio_low, b.mul(w_low, ratio)))
 
 
 def _reciprocal_of_next(b: Builder, a: Operand) -> tuple[Operand, Operand]:

@@ -15,7 +15,6 @@ from graphc.codegen.vecmath.forms import (
     estrin,
     horner,
     keep_zero,
-    layout,
     low_integer,
     power_of_two,
     rounded,
@@ -25,6 +24,8 @@ from graphc.codegen.vecmath.forms import (
 if TYPE_CHECKING:
     from graphc.codegen.builder import Builder
     from graphc.codegen.writer import Operand
+
+    Parts = tuple[Operand, Operand, Operand]
 
 FINITE = {"f32": (-104.5, 89.0), "f64": (-746.0, 710.0)}  # outside, e^x is 0 or infinite
 FINITE_POWER = {"f32": (-151.0, 129.0), "f64": (-1076.0, 1025.0)}
@@ -38,64 +39,63 @@ def exp(b: Builder, x: Operand) -> Operand:
 
 def exp_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
     """e^(x + low), low below an ulp of x."""
+    n, head, tail = exp_parts(b, x, low)
+    return scale(b, b.xadd(head, tail), n)
+
+
+def exp_parts(b: Builder, x: Operand, low: Operand | None = None) -> Parts:
+    """(n, head, tail): e^(x + low) = (head + tail) 2^floor(n), head + tail being more digits than one float holds."""
     x = clamp(b, x, *FINITE[x.dtype])
-    if x.dtype == "f64" and b.wide(x):
-        n16, head, tail = _sixteenths(b, x, low)
-        return b.scalef(b.xadd(head, tail), n16)
-    t, mantissa = reduced(b, x, low)
-    return scale(b, mantissa, t)
+    return _sixteenths(b, x, low) if x.dtype == "f64" and b.wide(x) else _halves(b, x, low)
 
 
-def reduced(b: Builder, x: Operand, low: Operand | None = None) -> tuple[Operand, Operand]:
-    """(magic + n, e^r).  x - n head is exact; what else r is made of enters after the polynomial, unrounded."""
+def _halves(b: Builder, x: Operand, low: Operand | None) -> Parts:
+    """x - n head is exact; what else r is made of enters after the polynomial, unrounded."""
     head, tail, _ = c.LN2[x.dtype]
-    t, n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])
+    n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])[1]
     first = b.fma(n, -head, x)
     correction = b.mul(n, tail) if low is None else b.fma(n, tail, b.neg(low))
     r = b.xsub(first, correction)
     rest = b.fma(b.mul(r, r), estrin(b, r, c.EXP[x.dtype]), b.neg(correction))
-    return t, b.xadd(b.xadd(first, rest), 1.0)
+    return n, b.const(1.0, x), b.xadd(first, rest)
 
 
-def reduced_minus_one(b: Builder, x: Operand) -> tuple[Operand, Operand]:
-    """(magic + n, e^r - 1)."""
-    head, tail, _ = c.LN2[x.dtype]
-    t, n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])
-    r = b.fma(n, -tail, b.fma(n, -head, x))
-    return t, b.fma(b.mul(r, r), estrin(b, r, c.EXP[x.dtype]), r)
-
-
-def _sixteenths(b: Builder, x: Operand, low: Operand | None = None) -> tuple[Operand, Operand, Operand]:
-    """(n / 16, head, tail): e^x = (head + tail) 2^floor(n / 16), head from the table."""
+def _sixteenths(b: Builder, x: Operand, low: Operand | None) -> Parts:
     head, tail, _ = c.LN2["f64"]
     t, n = rounded(b, x, 16 * c.INVERSE_LN2["f64"][0])
     r = b.fma(n, -tail / 16, b.fma(n, -head / 16, x))
     r = r if low is None else b.add(r, low)
-    p = b.fma(b.mul(r, r), estrin(b, r, c.EXP_NARROW["f64"]), r)
-    return _from_table(b, t, n, p)
+    return _from_table(b, t, n, b.fma(b.mul(r, r), estrin(b, r, c.EXP_NARROW["f64"]), r))
 
 
-def _from_table(b: Builder, t: Operand, n: Operand, p: Operand) -> tuple[Operand, Operand, Operand]:
-    """2^(n/16) (1 + p) in the form of `_sixteenths`; the table looks at the low four bits of its index only."""
+def _from_table(b: Builder, t: Operand, n: Operand, p: Operand) -> Parts:
+    """2^(n/16) (1 + p); the table looks at the low four bits of its index only."""
     head = b.table(b.bits(t), c.EXP2_HEAD)
-    tail = b.fma(head, p, b.table(b.bits(t), c.EXP2_TAIL))
-    return b.mul(n, 1 / 16), head, tail
+    return b.mul(n, 1 / 16), head, b.fma(head, p, b.table(b.bits(t), c.EXP2_TAIL))
+
+
+def _minus_one(b: Builder, x: Operand) -> tuple[Operand, Operand, Operand]:
+    """(magic + n, n, e^r - 1)."""
+    head, tail, _ = c.LN2[x.dtype]
+    t, n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])
+    r = b.fma(n, -tail, b.fma(n, -head, x))
+    return t, n, b.fma(b.mul(r, r), estrin(b, r, c.EXP[x.dtype]), r)
 
 
 def exp_plus_one(b: Builder, x: Operand) -> Operand:
-    """e^x + 1 for x in the range of normal results."""
+    """e^x + 1 where e^x is a normal number."""
     if x.dtype == "f64" and b.wide(x):
-        n16, head, tail = _sixteenths(b, x)
-        return b.xadd(b.xadd(b.scalef(head, n16), 1.0), b.scalef(tail, n16))
-    t, p = reduced_minus_one(b, x)
+        n, head, tail = _sixteenths(b, x, None)
+        return b.xadd(b.xadd(b.scalef(head, n), 1.0), b.scalef(tail, n))
+    t, _, p = _minus_one(b, x)
     power = power_of_two(b, low_integer(b, t), x)
     return b.fma(power, p, b.xadd(power, 1.0))
 
 
 def half_exp(b: Builder, x: Operand) -> Operand:
     """e^x / 2 for x >= 0, finite wherever it can be."""
-    t, mantissa = reduced(b, clamp(b, x, 0.0, FINITE[x.dtype][1] + 1))
-    return scale(b, mantissa, b.xsub(t, 1.0))
+    n, head, tail = _halves(b, clamp(b, x, 0.0, FINITE[x.dtype][1] + 1), None)
+    return scale(b, b.xadd(head, tail), b.xsub(n, 1.0))
 
 
 def exp2(b: Builder, x: Operand) -> Operand:
@@ -103,9 +103,8 @@ def exp2(b: Builder, x: Operand) -> Operand:
     x = clamp(b, x, *FINITE_POWER[x.dtype])
     if x.dtype == "f64" and b.wide(x):
         return _exp2_sixteenths(b, x)
-    t, n = rounded(b, x, 1.0)
-    r = b.xsub(x, n)
-    return scale(b, power_series(b, r), t)
+    n = rounded(b, x, 1.0)[1]
+    return scale(b, power_series(b, b.xsub(x, n)), n)
 
 
 def power_series(b: Builder, r: Operand) -> Operand:
@@ -116,17 +115,17 @@ def power_series(b: Builder, r: Operand) -> Operand:
 def _exp2_sixteenths(b: Builder, x: Operand) -> Operand:
     t, n = rounded(b, x, 16.0)
     r = b.fma(n, -1 / 16, x)
-    n16, head, tail = _from_table(b, t, n, b.mul(r, horner(b, r, c.EXP2_NARROW["f64"])))
-    return b.scalef(b.xadd(head, tail), n16)
+    sixteenths, head, tail = _from_table(b, t, n, b.mul(r, horner(b, r, c.EXP2_NARROW["f64"])))
+    return b.scalef(b.xadd(head, tail), sixteenths)
 
 
 def expm1(b: Builder, x: Operand) -> Operand:
     """e^x - 1 = 2^n (e^r - 1) + (2^n - 1), at half the scale: n reaches one beyond the largest exponent."""
     low, high = DISTINCT[x.dtype]
-    t, p = reduced_minus_one(b, clamp(b, x, low, high))
+    t, n, p = _minus_one(b, clamp(b, x, low, high))
     half = power_of_two(b, b.sub(low_integer(b, t), 1), x)
     scaled = b.mul(b.fma(half, p, b.xsub(half, 0.5)), 2.0)
-    value = b.select(b.eq(t, layout(x).magic), p, scaled)
+    value = b.select(b.eq(n, 0.0), p, scaled)
     return keep_zero(b, x, b.select(b.gt(x, high), INF, value))
 
 

@@ -1,7 +1,7 @@
 """What the elementary functions share: the layout of the floats, polynomials, exact sums and products, powers of two.
 
 No number is converted to an integer here: adding `magic`, which is so large that its last bit stands for 1, rounds a
-float to an integer and leaves that integer in the low bits of the sum.  Unlike a conversion it is defined for all inputs.
+float to an integer and leaves that integer in the low bits of the sum.  Unlike a conversion it is never undefined.
 """
 
 from __future__ import annotations
@@ -58,9 +58,8 @@ def estrin(b: Builder, x: Operand, coefficients: Sequence[float]) -> Operand:
     """Lowest power first; pairs, then pairs of pairs: the shortest chain of dependent operations."""
     level: list[Number] = list(coefficients)
     while len(level) > 2:
-        level = [b.fma(high, x, low) for low, high in zip(level[::2], level[1::2], strict=False)] + level[
-            len(level) & ~1 :
-        ]
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [*(b.fma(high, x, low) for low, high in pairs), *level[len(level) & ~1 :]]
         x = b.mul(x, x)
     return b.fma(level[1], x, level[0])
 
@@ -119,10 +118,10 @@ def power_of_two(b: Builder, n: Operand, like: Operand) -> Operand:
     return b.real(b.shl(b.add(n, form.bias), form.fraction))
 
 
-def scale(b: Builder, x: Operand, t: Operand) -> Operand:
-    """x * 2**n of t = magic + n, rounded once: in two factors, or the result could leave the range half-way."""
+def scale(b: Builder, x: Operand, n: Operand) -> Operand:
+    """x * 2**floor(n), rounded once; portably for an integral n, in two factors lest one leave the range of floats."""
     if b.wide(x):
-        return b.scalef(x, b.xsub(t, layout(t).magic))
-    n = low_integer(b, t)
-    half = b.shr(n, 1)
-    return b.mul(b.mul(x, power_of_two(b, half, x)), power_of_two(b, b.sub(n, half), x))
+        return b.scalef(x, n)
+    whole = low_integer(b, b.xadd(n, layout(n).magic))
+    half = b.shr(whole, 1)
+    return b.mul(b.mul(x, power_of_two(b, half, x)), power_of_two(b, b.sub(whole, half), x))

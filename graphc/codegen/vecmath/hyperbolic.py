@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TANH_SMALL = {"f32": 0.7, "f64": 0.55}
 TANH_ONE = {"f32": 9.3, "f64": 20.0}
-HUGE = {"f32": 2.0**20, "f64": 2.0**40}  # from here on x^2 + 1 and x^2 - 1 are x^2
+HUGE = {"f32": 2.0**20, "f64": 2.0**40}  # x^2 + 1, x^2 - 1 and x + 1/x are x^2 and x from here on
 
 
 def odd_polynomial(b: Builder, x: Operand, coefficients: c.Polynomial) -> Operand:
@@ -27,15 +27,20 @@ def odd_polynomial(b: Builder, x: Operand, coefficients: c.Polynomial) -> Operan
 
 def sinh(b: Builder, x: Operand) -> Operand:
     """The hyperbolic sine."""
-    e = half_exp(b, b.abs(x))
-    large = b.copysign(b.xsub(e, b.div(0.25, e)), x)
+    growing, falling = _half_exponentials(b, x)
+    large = b.copysign(b.xsub(growing, falling), x)
     return b.select(b.lt(b.abs(x), 1.0), odd_polynomial(b, x, c.SINH[x.dtype]), large)
 
 
 def cosh(b: Builder, x: Operand) -> Operand:
     """The hyperbolic cosine."""
+    return b.xadd(*_half_exponentials(b, x))
+
+
+def _half_exponentials(b: Builder, x: Operand) -> tuple[Operand, Operand]:
+    """(e^|x| / 2, e^-|x| / 2); the second stops where it no longer matters, subnormal numbers are slow."""
     e = half_exp(b, b.abs(x))
-    return b.xadd(e, b.div(0.25, e))
+    return e, b.div(0.25, b.select(b.gt(e, HUGE[x.dtype]), HUGE[x.dtype], e))
 
 
 def tanh(b: Builder, x: Operand) -> Operand:

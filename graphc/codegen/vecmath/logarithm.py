@@ -1,11 +1,13 @@
 """log, log2, log10, log1p, and logarithms of unevaluated sums for others.
 
-x = m 2^e with m in [3/4, 3/2); log x = e log 2 + f - f^2 / 2 + f^3 q(f), f = m - 1.  f64 on AVX-512 first multiplies m by
-a short reciprocal from a table, which leaves |f| < 0.044 (Tang 1990, "Table-driven implementation of the logarithm").
+x = m 2^e with m in [3/4, 3/2); log x = e log 2 + f - f^2 / 2 + f^3 q(f), f = m - 1.  f64 on AVX-512 first multiplies m
+by a short reciprocal from a table, which leaves |f| < 0.044 (Tang 1990, "Table-driven implementation of the
+logarithm").
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,8 +25,8 @@ GETMANT_THREE_QUARTERS = 0b1011  # VGETMANT: mantissa in [3/4, 3/2), NaN for a n
 class Base:
     """log 2 in this base; 1 / ln base, None for 1; logarithms of the table's reciprocals, head and tail."""
 
-    log2: dict[str, tuple[float, ...]]
-    factor: dict[str, tuple[float, ...]] | None
+    log2: Mapping[str, tuple[float, ...]]
+    factor: Mapping[str, tuple[float, ...]] | None
     head: tuple[float, ...]
     tail: tuple[float, ...]
 

@@ -1,7 +1,8 @@
 """Functions by table: an interval's centre, the value there, a short polynomial of the distance (AVX-512 only).
 
 The centres are floats at which the function is nearly a float too (Gal & Bachelis 1991, "An accurate elementary
-mathematical library"), so value + z p(z) is rounded once, at the end.
+mathematical library"), so value + z p(z) is rounded once, at the end.  The first interval is centred on 0 and adds z
+itself.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def erf_by_table(b: Builder, x: Operand) -> Operand:
 
 def _evaluate(b: Builder, x: Operand, index: Operand, columns: tuple[c.Table, ...]) -> Operand:
     centres, values, *powers = columns
-    z = b.xsub(x, b.table(index, centres))
+    centre = b.table(index, centres)
+    z = b.xsub(x, centre)
     value = b.table(index, powers[-1])
     for power in reversed(powers[:-1]):
         value = b.fma(value, z, b.table(index, power))
-    return b.fma(value, z, b.table(index, values))
+    return b.fma(value, z, b.select(b.eq(centre, 0.0), x, b.table(index, values)))

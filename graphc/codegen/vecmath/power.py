@@ -17,7 +17,6 @@ from graphc.codegen.vecmath.forms import (
     clamp,
     estrin,
     horner,
-    layout,
     multiply_exactly,
     scale,
     sign_bit,
@@ -49,7 +48,7 @@ def _single(b: Builder, m: Operand, e: Operand, y: Operand) -> Operand:
     p = clamp(b, b.mul(b.cast(y, "f64"), _log2_in_double(b, m, e)), -SINGLE_EXPONENTS, SINGLE_EXPONENTS)
     n = b.rint(p)
     mantissa = power_series(b, b.cast(b.xsub(p, n), "f32"))
-    return scale(b, mantissa, b.xadd(b.cast(n, "f32"), layout(y).magic))
+    return scale(b, mantissa, b.cast(n, "f32"))
 
 
 def _log2_in_double(b: Builder, m: Operand, e: Operand) -> Operand:

@@ -1,8 +1,8 @@
 """sin, cos and tan: x less the nearest multiple n of pi/2, then polynomials chosen by n modulo 4.
 
-f32 takes two roads.  Up to 10^5 pi/2 in three parts is enough (Cody & Waite 1980).  Beyond, in f64: a large x is an
-integer m times 2^k, k one of a few powers, and m (2^k modulo 2 pi) has the same sine; the product is kept in two parts.
-f64 keeps the rounding errors of the reduction and serves |x| <= 2^50; the result is NaN beyond.
+With pi/2 in three parts and the rounding errors kept (Cody & Waite 1980) this serves |x| <= 10^5 in f32 and 2^50 in
+f64, where the result is NaN beyond.  f32 goes on in f64 lanes: a large x is an integer m times 2^k, k one of a few
+powers, and m (2^k modulo 2 pi) has the same sine; that product is kept in two parts.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import NAN, estrin, horner, keep_zero, multiply_exactly, rounded
+from graphc.codegen.vecmath.forms import NAN, add_exactly, estrin, horner, keep_zero, multiply_exactly, rounded
 
 if TYPE_CHECKING:
     from graphc.codegen.builder import Builder
     from graphc.codegen.writer import Operand
+
+    Reduced = tuple[Operand, Operand, Operand]
 
 TWO_OVER_PI = 0.6366197723675814
 NEAR = 1e5
@@ -24,21 +26,24 @@ SIGNIFICANT = 24  # bits of an f32
 
 def sin(b: Builder, x: Operand) -> Operand:
     """The sine."""
-    n, r = reduce(b, x)
+    n, r, _ = reduce(b, x)
     return keep_zero(b, x, _sine_of_quarter(b, n, r))
 
 
 def cos(b: Builder, x: Operand) -> Operand:
     """The cosine."""
-    n, r = reduce(b, x)
+    n, r, _ = reduce(b, x)
     return _sine_of_quarter(b, b.add(n, 1), r)
 
 
 def tan(b: Builder, x: Operand) -> Operand:
-    """The tangent."""
-    n, r = reduce(b, x)
+    """The tangent; steep enough to need r in two parts."""
+    n, r, low = reduce(b, x)
     square = b.mul(r, r)
-    tangent = b.fma(b.mul(square, estrin(b, square, c.TAN[x.dtype])), r, r)
+    bend = b.mul(square, estrin(b, square, c.TAN[x.dtype]))
+    rough = b.fma(bend, r, r)
+    slope = b.fma(rough, rough, 1.0)
+    tangent = b.xadd(r, b.fma(bend, r, b.mul(low, slope)))
     return keep_zero(b, x, b.select(_is_odd(b, n), b.div(-1.0, tangent), tangent))
 
 
@@ -56,44 +61,36 @@ def _sine_of_quarter(b: Builder, n: Operand, r: Operand) -> Operand:
     return b.real(b.xor(b.bits(value), sign))
 
 
-def reduce(b: Builder, x: Operand) -> tuple[Operand, Operand]:
-    """(n, r): x = n pi/2 + r, n an integer known modulo 4, |r| slightly above pi/4 at most."""
+def reduce(b: Builder, x: Operand) -> Reduced:
+    """(n, r, low): x = n pi/2 + r + low, n known modulo 4, |r| slightly above pi/4 at most, low below an ulp of r."""
+    n, r, low = _reduce_near(b, x)
     if x.dtype == "f64":
-        return _reduce_double(b, x)
-    n, r = _reduce_near(b, x)
-    far_n, far_r = _reduce_far(b, x)
+        return n, b.select(b.le(b.abs(x), DOUBLE_RANGE), r, NAN), low
     far = b.gt(b.abs(x), NEAR)
-    return b.select(far, far_n, n), b.select(far, far_r, r)
+    choose = (b.select(far, *pair) for pair in zip(_reduce_far(b, x), (n, r, low), strict=True))
+    return next(choose), next(choose), next(choose)
 
 
-def _reduce_near(b: Builder, x: Operand) -> tuple[Operand, Operand]:
-    t, n = rounded(b, x, TWO_OVER_PI)
-    r = x
-    for part in c.HALF_PI["f32"]:
-        r = b.fma(n, -part, r)
-    return b.bits(t), r
-
-
-def _reduce_double(b: Builder, x: Operand) -> tuple[Operand, Operand]:
-    """x - n head is exact; the rounding error of the next step is added to the last."""
-    head, middle, tail = c.HALF_PI["f64"]
+def _reduce_near(b: Builder, x: Operand) -> Reduced:
+    """pi/2 in three parts: x - n head is exact, and the rounding error of the next step is added to the last."""
+    head, middle, tail = c.HALF_PI[x.dtype]
     t, n = rounded(b, x, TWO_OVER_PI)
     first = b.fma(n, -head, x)
     product, error = multiply_exactly(b, n, middle)
     second = b.xsub(first, product)
     lost = b.xsub(b.xsub(first, second), product)
-    r = b.xadd(second, b.xsub(lost, b.fma(n, tail, error)))
-    return b.bits(t), b.select(b.le(b.abs(x), DOUBLE_RANGE), r, NAN)
+    return b.bits(t), *add_exactly(b, second, b.xsub(lost, b.fma(n, tail, error)))
 
 
-def _reduce_far(b: Builder, x: Operand) -> tuple[Operand, Operand]:
+def _reduce_far(b: Builder, x: Operand) -> Reduced:
     """For any f32, in f64 lanes: the product stays below 2^47, where the magic number still serves."""
     m, head, tail = _residue(b, x)
     product, error = multiply_exactly(b, m, head)
     error = b.fma(m, tail, error)
     t, n = rounded(b, product, TWO_OVER_PI)
-    r = b.fma(n, -c.HALF_PI["f64"][1], b.fma(n, -c.HALF_PI["f64"][0], product))
-    return b.cast(b.bits(t), "i32"), b.cast(b.add(r, error), "f32")
+    wide = b.add(b.fma(n, -c.HALF_PI["f64"][1], b.fma(n, -c.HALF_PI["f64"][0], product)), error)
+    r = b.cast(wide, "f32")
+    return b.cast(b.bits(t), "i32"), r, b.cast(b.xsub(wide, b.cast(r, "f64")), "f32")
 
 
 def _residue(b: Builder, x: Operand) -> tuple[Operand, Operand, Operand]:

@@ -80,8 +80,7 @@ def _select_infer(c: Type, x: Type, y: Type) -> Type:
 
 
 def _select_vjp(g: Any, z: Any, c: Any, x: Any, y: Any) -> list[Any]:
-    zero = constant_like(0, g)
-    return [None, select(c, g, zero), select(c, zero, g)]
+    return [None, mask(c, g), mask(not_(c), g)]
 
 
 def _select_jvp(ts: Any, z: Any, c: Any, x: Any, y: Any) -> Any:
@@ -101,3 +100,35 @@ select: Primitive = register(
         scalar=lambda b, c, x, y: b.select(c, x, y), cases=_select_cases(), traits=traits("elementwise pure"),
     )
 )  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------------------- mask
+
+
+def _mask_infer(c: Type, g: Type) -> Type:
+    return _select_infer(c, g, g)
+
+
+def _mask_numpy(c: Any, g: Any) -> Any:
+    return np.where(c, g, g.dtype.type(0))
+
+
+def _mask_cases() -> tuple[Case, ...]:
+    shapes = (((), ()), ((3, 17), (3, 17)), ((3, 1), (5,)), ((0,), (1,)))
+    return tuple(Case((Operand(c, 0, 1, "bool"), Operand(x))) for c, x in shapes)
+
+
+mask: Primitive = register(
+    Primitive(
+        "mask", _mask_infer, _mask_numpy,
+        vjp=lambda g, z, c, x: [None, mask(c, g)],
+        jvp=lambda ts, z, c, x: None if ts[1] is None else mask(c, ts[1]),
+        scalar=lambda b, c, g: b.select(c, g, 0),
+        cases=_mask_cases(), dtypes=NUMBERS, traits=traits("elementwise pure"),
+    )
+)  # fmt: skip
+"""The cotangent of a branch: g where the condition holds, and absent elsewhere.
+
+It computes `select(c, g, 0)` but says more: that zero stays zero whatever it is multiplied by.  The pass safe_where
+relies on it to move masks behind such products, so that a NaN of the branch not taken never reaches a gradient; of a
+user's own `where(c, x, 0) * y` it must not, and does not, think so."""

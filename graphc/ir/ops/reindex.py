@@ -24,8 +24,8 @@ def reshape_index(index: Sequence[Poly], shape: Shape, into: Shape) -> list[Poly
     Both shapes are cut into runs of axes with equal volume.  A run with one axis of `into` is a sum of products.
     """
     out = [Poly()] * len(into)
-    if 0 in shape:
-        return out  # no element is ever asked for
+    if 0 in shape:  # no element is ever asked for, but the index must say so by naming every axis
+        return [*out[:-1], ravel_index(index, [1] * len(shape))]
     for here, there in _runs(shape, into):
         if len(there) != 1:
             return None

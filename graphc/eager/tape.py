@@ -1,0 +1,253 @@
+"""Backward passes over the tape.
+
+A pass takes the node with the largest sequence number that has a cotangent, calls its rule, and hands the parts on.
+Numbers grow along the tape, so every user of a node comes before it and its cotangent is complete when it is taken:
+no recursion, no counting of users.  Rules run on bare arrays; with `create_graph` on tensors, which records them.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from graphc.eager.modes import GradMode
+from graphc.eager.node import Blank, Edge, Saved, TapeNode
+from graphc.eager.tensor import Tensor, attached
+from graphc.errors import GradientError
+from graphc.ir.location import user_location
+from graphc.ir.ops.arithmetic import add, cast
+from graphc.ir.ops.shape import sum_to
+from graphc.ir.types import short_dtype
+
+Tensors: TypeAlias = Tensor | Sequence[Tensor]
+_MISSING = object()
+
+
+def backward(
+    tensors: Tensors,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensors | None = None,
+) -> None:
+    """Add the gradients of `tensors` to `.grad` of the leaves that they depend on, or of `inputs` only.
+
+    `grad_tensors`: a cotangent of its shape for each; a tensor of one element needs none.  The tape is released as the
+    pass goes, unless retained; `create_graph` (which retains it) records the pass itself, for higher orders.
+    Raises GradientError for a tensor that does not require grad, a cotangent that is missing or of another shape, and
+    a tape that was released before; no `.grad` is changed then.
+    """
+    targets = None if inputs is None else required(inputs, "an input")
+    sweep = _Sweep(create_graph, create_graph if retain_graph is None else retain_graph)
+    sweep.run(required(tensors, "the tensor to go back from"), grad_tensors, targets)
+    with GradMode(create_graph):
+        for t in sweep.leaves() if targets is None else targets:
+            if sweep.reached(t):
+                _accumulate(t, sweep.gradient(t))
+        for t, g in sweep.retained:
+            if targets is None or all(t is not x for x in targets):
+                _accumulate(t, g)
+
+
+def grad(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    *,
+    allow_unused: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` with respect to `inputs`, each of its input's shape; no `.grad` is changed.
+
+    An input that no output depends on is an error; with `allow_unused` its gradient is None, with `materialize_grads`
+    zeros.  Other arguments and errors as in `backward`.
+    """
+    xs = required(inputs, "an input")
+    sweep = _Sweep(create_graph, create_graph if retain_graph is None else retain_graph)
+    sweep.run(required(outputs, "the output"), grad_outputs, xs)
+    unused = next((k for k, x in enumerate(xs) if not sweep.reached(x)), None)
+    if unused is not None and not (allow_unused or materialize_grads):
+        raise GradientError(
+            f"input {unused} was not used to compute the outputs",
+            fix="grad(..., allow_unused=True) for None, materialize_grads=True for zeros",
+            loc=user_location(),
+        )
+    return tuple(sweep.gradient(x) if sweep.reached(x) or materialize_grads else None for x in xs)
+
+
+class _Sweep:
+    """One backward pass.  A cotangent of None stands for zero: every path leads through an operation like `floor`."""
+
+    def __init__(self, create_graph: bool, retain_graph: bool) -> None:
+        self.retained: list[tuple[Tensor, Tensor]] = []
+        self._create_graph, self._retain_graph = create_graph, retain_graph
+        self._cotangents: dict[Edge, Any] = {}
+        self._queue: list[tuple[int, TapeNode]] = []
+        self._useful: set[Edge] | None = None
+
+    def run(self, roots: Sequence[Tensor], cotangents: Any, targets: Sequence[Tensor] | None) -> None:
+        """From the roots to the targets, whose cotangents stay, or to every leaf."""
+        for t, g in zip(roots, _cotangents(roots, cotangents), strict=True):
+            self._send(t.edge, g if self._create_graph else g.array)
+        kept = set() if targets is None else {t.edge for t in targets}
+        self._useful = None if targets is None else kept | set(_between(roots, kept))
+        with np.errstate(all="ignore"), GradMode(self._create_graph):
+            while self._queue:
+                node = heapq.heappop(self._queue)[1]
+                g = self._cotangents[node] if node in kept else self._cotangents.pop(node)
+                self._remember(node, g)
+                self._expand(node, g)
+
+    def leaves(self) -> list[Tensor]:
+        return [t for t in self._cotangents if isinstance(t, Tensor)]
+
+    def reached(self, t: Tensor) -> bool:
+        return t.edge in self._cotangents
+
+    def gradient(self, t: Tensor) -> Tensor:
+        """What has arrived at a leaf or a target."""
+        return as_tensor(self._cotangents.get(t.edge), t)
+
+    def _remember(self, node: TapeNode, g: Any) -> None:
+        """Keep the cotangent for the result of a node, if that still exists and has asked for it."""
+        t = None if node.retained is None else node.retained()
+        if t is not None:
+            self.retained.append((t, as_tensor(g, t)))
+
+    def _expand(self, node: TapeNode, g: Any) -> None:
+        """Hand the cotangent of a node on to where its operands came from."""
+        edges = [e if self._useful is None or e in self._useful else None for e in node.edges]
+        if all(e is None for e in edges):
+            return
+        y, *xs = self._saved(node)
+        parts = [None] * len(xs) if g is None else node.op.vjp(g, y, *xs, **node.attrs)  # type: ignore[misc]
+        for edge, part, x in zip(edges, parts, xs, strict=True):
+            if edge is not None:
+                self._send(edge, part if part is None or part.shape == x.shape else sum_to(part, x.shape))
+
+    def _saved(self, node: TapeNode) -> Sequence[Any]:
+        """The arguments of a node's rule after the cotangent: result and operands."""
+        saved = unreleased(node)
+        if not self._retain_graph:
+            node.release()
+        return on_tape(node, saved) if self._create_graph else saved
+
+    def _send(self, edge: Edge, part: Any) -> None:
+        known = self._cotangents.get(edge, _MISSING)
+        if known is _MISSING:
+            self._cotangents[edge] = part
+            if isinstance(edge, TapeNode):
+                heapq.heappush(self._queue, (-edge.sequence, edge))
+        elif part is not None:
+            self._cotangents[edge] = part if known is None else add(known, part)
+
+
+# ------------------------------------------------------------------------------------------------------ the tape
+
+
+def unreleased(node: TapeNode) -> tuple[Saved, ...]:
+    """Result and operands of a node. Raises GradientError where a backward pass has released them."""
+    if node.saved is None:
+        raise GradientError(
+            f"the tape was released by the backward pass before this one, at `{node.op.name}`",
+            expected="one backward pass per forward pass",
+            fix="y.backward(retain_graph=True) in the first pass, or compute y again",
+            loc=user_location(),
+        )
+    return node.saved
+
+
+def on_tape(node: TapeNode, saved: tuple[Saved, ...]) -> list[Tensor | Blank]:
+    """The same as tensors in their places on the tape, so that what is computed from them is recorded."""
+    places = (node, *node.edges)
+    return [s if isinstance(s, Blank) else attached(s, e) for s, e in zip(saved, places, strict=True)]
+
+
+def ancestors(roots: Sequence[Tensor]) -> list[TapeNode]:
+    """Every node that the roots depend on, operands first."""
+    waiting = [t.grad_fn for t in roots if t.grad_fn is not None]
+    seen = set(waiting)
+    while waiting:
+        for e in waiting.pop().edges:
+            if isinstance(e, TapeNode) and e not in seen:
+                seen.add(e)
+                waiting.append(e)
+    return sorted(seen, key=lambda node: node.sequence)
+
+
+def _between(roots: Sequence[Tensor], ends: Collection[Edge]) -> set[Edge]:
+    """The nodes from which a way leads to one of `ends`."""
+    useful: set[Edge] = set()
+    for node in ancestors(roots):
+        if any(e in ends or e in useful for e in node.edges):
+            useful.add(node)
+    return useful
+
+
+# ------------------------------------------------------------------------------------------------------ arguments
+
+
+def required(tensors: Tensors, role: str) -> list[Tensor]:
+    """A list of tensors that require grad."""
+    listed = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    for t in listed:
+        if not isinstance(t, Tensor) or not t.requires_grad:
+            raise GradientError(
+                f"{role} does not require grad",
+                expected="a tensor that requires grad, or is computed from one",
+                got=f"{type(t).__name__} {t!r}"[:120],
+                fix="tensor(..., requires_grad=True) before the computation, outside of no_grad",
+                loc=user_location(),
+            )
+    return listed
+
+
+def _cotangents(ys: Sequence[Tensor], given: Any) -> list[Tensor]:
+    gs = list(given) if isinstance(given, list | tuple) else [given] * (given is not None) or [None] * len(ys)
+    if len(gs) != len(ys):
+        raise GradientError("one cotangent per tensor", expected=str(len(ys)), got=str(len(gs)), loc=user_location())
+    return [cotangent(y, g) for y, g in zip(ys, gs, strict=True)]
+
+
+def cotangent(y: Tensor, g: Any) -> Tensor:
+    """g as a tensor of y's shape and element type; 1 where there is none and y has one element."""
+    if g is None and y.array.size != 1:
+        raise GradientError(
+            "the gradient of a tensor of several elements needs a cotangent",
+            expected=f"a scalar, or a cotangent of shape {y.shape}",
+            got=f"shape {y.shape}",
+            fix="y.sum().backward(), or y.backward(gradient)",
+            loc=user_location(),
+        )
+    g = Tensor(np.ones_like(y.array)) if g is None else g if isinstance(g, Tensor) else Tensor(g)
+    if g.shape != y.shape:
+        raise GradientError(
+            "a cotangent has the shape of its tensor", expected=str(y.shape), got=str(g.shape), loc=user_location()
+        )
+    result: Tensor = g if g.dtype == y.dtype else cast(g, dtype=short_dtype(y.dtype))
+    return result
+
+
+# --------------------------------------------------------------------------------------------------------- results
+
+
+def as_tensor(g: Any, t: Tensor) -> Tensor:
+    """A cotangent of t as a tensor; None is zero."""
+    if g is None:
+        return Tensor(np.zeros_like(t.array))
+    return g if isinstance(g, Tensor) else Tensor(g)
+
+
+def _accumulate(t: Tensor, g: Tensor) -> None:
+    """Add to `.grad`, in place unless the sum is recorded.  The first is copied: a rule may give several one array."""
+    if t.grad is None:
+        t.grad = g if g.requires_grad else Tensor(np.array(g.array, order="C"))
+    elif t.grad.requires_grad or g.requires_grad:
+        t.grad = add(t.grad, g)
+    else:
+        t.grad.array += g.array

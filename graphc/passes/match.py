@@ -1,0 +1,91 @@
+"""What rules ask of values, and how they make constants and shapes fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.graph import current_graph
+from graphc.ir.node import Node, Value
+from graphc.ir.ops.shape import expand, permute, reshape
+from graphc.ir.ops.source import constant
+from graphc.ir.primitive import Primitive
+from graphc.ir.types import FLOATS, Shape, numpy_dtype
+
+_REPEATING = (expand, reshape, permute)
+
+
+def item(v: Value) -> Any:
+    """The number that `v` repeats, as a NumPy scalar, or None where it is no such constant."""
+    while v.op in _REPEATING:
+        v = v.node.inputs[0]
+    if v.op is not constant or v.type.size != 1:
+        return None
+    return v.node.attrs["value"].array.reshape(-1)[0]
+
+
+def is_item(v: Value, number: float) -> bool:
+    """Whether `v` repeats exactly this number; 0.0 and -0.0 are two numbers."""
+    x = item(v)
+    return x is not None and bool(x == number) and _is_negative(x) == _is_negative(number)
+
+
+def _is_negative(x: Any) -> bool:
+    return math.copysign(1.0, float(x)) < 0
+
+
+def is_float(v: Value) -> bool:
+    return v.dtype in FLOATS
+
+
+def operand(v: Value, op: Primitive) -> Value | None:
+    """x where v is op(x), else None."""
+    return v.node.inputs[0] if v.op is op else None
+
+
+def number(value: Any, like: Value) -> Value:
+    """A 0-d constant of like's element type; a negative number wraps where that is unsigned."""
+    with np.errstate(all="ignore"):
+        array = np.asarray(value).astype(numpy_dtype(like.dtype))
+    return current_graph().constant(array)
+
+
+def fill(value: Any, node: Node) -> Value:
+    """`value` in the type of the node's result."""
+    dtype = numpy_dtype(node.types[0].dtype)
+    return fit(current_graph().constant(np.asarray(value).astype(dtype)), node)
+
+
+def fit(x: Value, node: Node) -> Value:
+    """`x` repeated to the shape of the node's result, which it broadcasts to."""
+    return expand_to(x, node.types[0].shape)
+
+
+def expand_to(x: Value, shape: Shape) -> Value:
+    if x.shape == shape:
+        return x
+    repeated: Value = expand(x, shape=shape)
+    return repeated
+
+
+def reshape_to(x: Value, shape: Shape) -> Value:
+    if x.shape == shape:
+        return x
+    reshaped: Value = reshape(x, shape=shape)
+    return reshaped
+
+
+def is_static(extents: Sequence[object]) -> bool:
+    return all(isinstance(e, int) for e in extents)
+
+
+def has_no_sign(x: Value) -> bool:
+    """Positive, 0.0 or NaN, never -0.0, by the operation that made it."""
+    if x.op is mul:
+        return x.node.inputs[0] == x.node.inputs[1]
+    if x.op is sum_:
+        return has_no_sign(x.node.inputs[0])
+    return x.op in (absolute, exp, sigmoid)

@@ -1,0 +1,26 @@
+"""Simplification: all the rules that cost no accuracy, a file per family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from graphc.passes import (
+    simplify_arithmetic,
+    simplify_cast,
+    simplify_logic,
+    simplify_movement,
+    simplify_power,
+    simplify_reduction,
+)
+from graphc.passes.rewrite import RewritePass, Rule
+
+_FAMILIES = (simplify_arithmetic, simplify_power, simplify_cast, simplify_logic, simplify_movement, simplify_reduction)
+
+
+@dataclass(frozen=True)
+class Simplify(RewritePass):
+    """Replace operations by cheaper ones that give the same result, bit by bit."""
+
+    name: ClassVar[str] = "simplify"
+    rules: tuple[Rule, ...] = tuple(r for family in _FAMILIES for r in family.rule)

@@ -1,0 +1,91 @@
+"""Powers, and multiplication and division by powers of two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.node import Node, Value
+from graphc.ir.ops.arithmetic import add, div, floordiv, mod, mul
+from graphc.ir.ops.logic import and_, eq, select, shr
+from graphc.ir.ops.maths import power, rsqrt, sqrt
+from graphc.ir.types import INTEGERS, numpy_dtype
+from graphc.passes.match import fill, fit, has_no_sign, is_float, is_item, item, number
+from graphc.passes.rewrite import Result, RuleSet
+
+rule = RuleSet("simplify")
+
+
+@rule(div)
+def divide_by_power_of_two(n: Node) -> Result:
+    """x / 2^k -> x * 2^-k, which rounds the same number"""
+    x, y = n.inputs
+    c = item(y)
+    if c is None or not np.isfinite(c) or abs(np.frexp(c)[0]) != 0.5:
+        return None
+    info = np.finfo(numpy_dtype(x.dtype))
+    inverse = 1.0 / float(c)
+    return mul(x, number(inverse, x)) if float(info.tiny) <= abs(inverse) <= float(info.max) else None
+
+
+@rule(floordiv)
+def floor_divide_by_power_of_two(n: Node) -> Result:
+    """x // 2^k -> x >> k for integers: an arithmetic shift rounds down"""
+    x, k = n.inputs[0], _exponent(n.inputs[1])
+    return None if k is None else shr(x, number(k, x))
+
+
+@rule(mod)
+def remainder_by_power_of_two(n: Node) -> Result:
+    """x % 2^k -> x & (2^k - 1) for integers: the remainder takes the sign of the divisor"""
+    x, k = n.inputs[0], _exponent(n.inputs[1])
+    return None if k is None else and_(x, number((1 << k) - 1, x))
+
+
+def _exponent(v: Value) -> int | None:
+    """k where v repeats the integer 2^k."""
+    c = item(v)
+    if c is None or v.dtype not in INTEGERS or c <= 0 or int(c) & (int(c) - 1):
+        return None
+    return int(c).bit_length() - 1
+
+
+@rule(power)
+def power_of_small_number(n: Node) -> Result:
+    """x ** 0 -> 1, x ** 1 -> x, and products for x ** 2, x ** 3, x ** 4 (within 1.5 ULP, pow has 2.5)"""
+    x, y = n.inputs
+    c = item(y)
+    make = None if c is None else _PRODUCTS.get(float(c))
+    if c == 0:
+        return fill(1, n)
+    return None if make is None else fit(make(x), n)
+
+
+_PRODUCTS: dict[float, Callable[[Any], Any]] = {
+    1: lambda x: x,
+    2: lambda x: mul(x, x),
+    3: lambda x: mul(mul(x, x), x),
+    4: lambda x: mul(mul(x, x), mul(x, x)),
+}
+
+
+@rule(power)
+def power_of_minus_one(n: Node) -> Result:
+    """x ** -1 -> 1 / x for floats"""
+    x, y = n.inputs
+    return fit(div(number(1, x), x), n) if is_float(x) and is_item(y, -1) else None
+
+
+@rule(power)
+def power_of_half(n: Node) -> Result:
+    """x ** 0.5 -> sqrt(x), but inf for -inf and 0.0 for -0.0; x ** -0.5 -> rsqrt(x) where x has no sign"""
+    x, y = n.inputs
+    if is_item(y, -0.5):
+        return fit(rsqrt(x), n) if has_no_sign(x) else None
+    if not is_item(y, 0.5):
+        return None
+    if has_no_sign(x):
+        return fit(sqrt(x), n)
+    return fit(select(eq(x, number(-np.inf, x)), number(np.inf, x), add(sqrt(x), number(0.0, x))), n)

@@ -1,0 +1,219 @@
+"""A compiled graph: called with arrays, it gives arrays.
+
+`Native` owns machine code; where every extent is a number it has an entry point that Python calls directly.  With
+symbolic extents one machine code serves all sizes: a binding of the symbols gives it another table of words and another
+arena.  `Reference` is level O0: the operations' own NumPy rules, one after the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+
+from graphc.codegen import entry
+from graphc.codegen.emit_entry import entry_imports, entry_text
+from graphc.codegen.emit_module import Step, module_text
+from graphc.codegen.engine import Library
+from graphc.codegen.pool import default_threads, fork_address
+from graphc.config import current
+from graphc.errors import OutOfRangeError, SignatureError
+from graphc.ir.evaluate import bind_dims, evaluate
+from graphc.ir.graph import Graph
+from graphc.ir.poly import Poly
+from graphc.ir.types import Shape, numpy_dtype
+from graphc.runtime.plan import Argument, Constant, Extent, Planned, Result
+from graphc.runtime.report import explain
+from graphc.runtime.stages import Stages
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+ALIGNMENT = 64  # of the arena: one cache line, one AVX-512 vector
+
+
+def compile_graph(
+    graph: Graph, level: str = "O3", disable: Sequence[str] = (), threads: int | None = None, *, unwrap: bool = False
+) -> Executable:
+    """Compile the outputs of a graph as a function of its inputs.
+
+    `unwrap`: a single result comes from `native` as it is, not in a tuple.
+    """
+    return Reference(graph) if level == "O0" else Native(graph, level, disable, threads, unwrap)
+
+
+class Reference:
+    """Evaluates the graph node by node."""
+
+    native: Callable[..., Any] | None = None
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+        """Arrays as the graph's inputs; results as its outputs, never sharing storage with anything."""
+        results = evaluate(self.graph, self.graph.outputs, dict(zip(self.graph.inputs, arrays, strict=True)))
+        return tuple(np.array(r, order="C") for r in results)
+
+    def explain(self) -> str:
+        return f"{len(self.graph)} nodes, evaluated one by one by their NumPy rules (level O0)"
+
+
+@dataclass(frozen=True)
+class _Binding:
+    """What the values of the symbolic extents decide: the table of words, the arena, the shapes of the results."""
+
+    table: Array
+    arena: Array
+    shapes: tuple[tuple[int, ...], ...]
+
+
+class Native:
+    """Machine code and all that it needs to run."""
+
+    def __init__(self, graph: Graph, level: str, disable: Sequence[str], threads: int | None, unwrap: bool) -> None:
+        started = time.perf_counter()
+        self.graph = graph
+        self.stages = Stages(graph, level, disable)
+        self.types = tuple(v.type for v in graph.inputs)
+        self.results = tuple(v.type for v in graph.outputs)
+        self.fork = fork_address(threads or current().threads or default_threads())
+        self._bindings: dict[tuple[int, ...], _Binding] = {}
+        words = self.stages.plan.words
+        self._arguments = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Argument)]
+        self._outputs = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Result)]
+        self.native = self._static_entry(unwrap) if all(t.is_static for t in self.types) else self._dynamic_entry()
+        self.seconds = time.perf_counter() - started
+
+    # --------------------------------------------------------------------------------------------------- linking
+
+    def _dynamic_entry(self) -> None:
+        self.library = Library(self.stages.llvm, ["run"])
+        self._run = entry.run_function(self.library["run"])
+
+    def _static_entry(self, unwrap: bool) -> Callable[..., Any]:
+        spec = self._spec(self._binding({}), unwrap)
+        one = unwrap and len(self.results) == 1
+
+        def slow(*args: Any) -> Any:
+            results = self(*self._checked(args))
+            return results[0] if one else results
+
+        binding = self._binding({})
+        bindings = entry.Bindings(slow, self._fail, binding.arena.ctypes.data, self.fork)
+        steps = [Step(c, s) for c, s in zip(self.stages.codes, self.stages.plan.slots, strict=True)]
+        text = module_text(steps) + entry_text(spec)
+        self.library = Library(text, ["run", "entry"], entry_imports(spec, bindings))
+        self._run = entry.run_function(self.library["run"])
+        return entry.bind_entry(self.library, spec, bindings, keep=(binding, self.stages.plan))
+
+    def _spec(self, binding: _Binding, unwrap: bool) -> entry.EntrySpec:
+        """The entry's view of the program: only where all extents are numbers."""
+        words: list[entry.Word] = []
+        for w, value in zip(self.stages.plan.words, binding.table.tolist(), strict=True):
+            match w:
+                case Argument(k):
+                    words.append(entry.Input(k))
+                case Result(j):
+                    words.append(entry.Output(j))
+                case Planned():
+                    words.append(entry.Arena(value - binding.arena.ctypes.data))
+                case Constant():
+                    words.append(entry.Address(value))
+                case Extent():
+                    words.append(entry.Number(value))
+        outputs = tuple(entry.Output(j) for j in range(len(self.results)))
+        returns = outputs[0] if unwrap and len(outputs) == 1 else outputs
+        types = [tuple(entry.ArrayType(t.dtype, _static(t.shape, {})) for t in ts) for ts in (self.types, self.results)]
+        return entry.EntrySpec(types[0], types[1], tuple(words), returns)
+
+    # --------------------------------------------------------------------------------------------------- calling
+
+    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+        """Arrays as the graph's inputs, of the declared types and any strides; fresh results as its outputs.
+
+        Raises FeedError where symbolic extents do not agree, OutOfRangeError for a run-time index outside its axis.
+        """
+        dims = bind_dims(self.types, arrays)
+        binding = self._bindings.get(tuple(dims.values())) or self._binding(dims)
+        outputs = [np.empty(s, numpy_dtype(t.dtype)) for s, t in zip(binding.shapes, self.results, strict=True)]
+        inputs = [_plain(a) for a in arrays]
+        table = binding.table.copy()
+        for n, k in self._arguments:
+            table[n] = inputs[k].ctypes.data
+        for n, j in self._outputs:
+            table[n] = outputs[j].ctypes.data
+        status = self._run(table.ctypes.data, self.fork or None)
+        if status:
+            self._fail(status)
+        return tuple(outputs)
+
+    def _checked(self, args: tuple[Any, ...]) -> list[Array]:
+        """Arguments that the entry did not take: other strides, or not what was declared."""
+        if len(args) != len(self.types):
+            raise SignatureError("wrong number of arguments", expected=str(len(self.types)), got=str(len(args)))
+        for a, t in zip(args, self.types, strict=True):
+            if not isinstance(a, np.ndarray) or a.dtype != numpy_dtype(t.dtype) or a.shape != t.shape:
+                got = f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__
+                raise SignatureError("an argument of another type", expected=f"an array {t}", got=got)
+        return list(args)
+
+    def _fail(self, status: int) -> NoReturn:
+        node = self.stages.fusion.graph.nodes[status - 1]
+        raise OutOfRangeError(
+            f"an index of `{node.op.name}` lies outside the axis",
+            expected=f"indices in [-n, n) for {node.inputs[0].type}",
+            loc=node.loc,
+        )
+
+    # --------------------------------------------------------------------------------------------------- binding
+
+    def _binding(self, dims: Mapping[str, int]) -> _Binding:
+        """Plan the arena and fill in all words but the addresses of arguments and results."""
+        plan = self.stages.plan
+        layout = plan.arena(dims)
+        arena = _aligned(layout.size)
+        table = np.zeros(max(1, len(plan.words)), np.int64)
+        for n, w in enumerate(plan.words):
+            match w:
+                case Planned(name):
+                    table[n] = arena.ctypes.data + layout.offsets[name]
+                case Constant(literal):
+                    table[n] = literal.array.ctypes.data
+                case Extent():
+                    table[n] = w.evaluate(dims)
+                case Argument() | Result():
+                    pass
+        binding = _Binding(table, arena, tuple(_static(t.shape, dims) for t in self.results))
+        self._bindings[tuple(dims.values())] = binding
+        return binding
+
+    def peak_bytes(self, dims: Mapping[str, int] | None = None) -> int:
+        """The size of the arena: all storage but arguments, results and constants."""
+        return self.stages.plan.arena(dims or {}).size
+
+    def explain(self) -> str:
+        """What was compiled and why: passes, kernels, memory, time."""
+        return explain(self.stages, self.seconds)
+
+
+Executable: TypeAlias = Native | Reference
+
+
+def _static(shape: Shape, dims: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(Poly.of(e).evaluate(dims) for e in shape)
+
+
+def _plain(a: Array) -> Array:
+    """The array itself where it is contiguous, aligned and in native byte order, else a copy that is."""
+    flags = a.flags
+    if flags.c_contiguous and flags.aligned and a.dtype.isnative:
+        return a
+    return np.array(a, a.dtype.newbyteorder("="), order="C")
+
+
+def _aligned(size: int) -> Array:
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
