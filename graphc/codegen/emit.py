@@ -156,6 +156,8 @@ class _PhaseEmitter(_Function):
 
     def part(self, s: Loop, start: Operand, hi: Operand) -> Operand:
         """One loop from `start`; gives the value of the variable where it stops."""
+        for acc, lanes in widths(s.body, max(s.width, self.vector.width)).items():
+            self.accs.widen(acc, lanes)
         trips = _trips(s, start.integer, hi.integer)
         if trips is None or trips > 1:
             return self.repeat(s, start, hi)
@@ -165,9 +167,7 @@ class _PhaseEmitter(_Function):
 
     def repeat(self, s: Loop, start: Operand, hi: Operand) -> Operand:
         limit = self.indexer.add(hi, self.indexer.number(1 - s.whole))
-        carried, lanes = changed(s.body), widths(s.body, max(s.width, self.vector.width))
-        for acc in carried:
-            self.accs.widen(acc, lanes[acc])
+        carried = changed(s.body)
 
         def body(values: list[Operand]) -> tuple[list[Operand], Operand]:
             self.accs.restate(carried, values[1:])

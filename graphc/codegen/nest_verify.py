@@ -56,7 +56,7 @@ def verify(kernel: Kernel) -> Kernel:
     """The kernel itself; raises NestError."""
     verifier = _Verifier({b.name: b for b in kernel.buffers})
     for b in kernel.buffers:
-        _need(b.role in ("in", "out", "work", "status"), f"buffer {b.name}: role {b.role}")
+        _need(b.role in ("in", "out", "work", "status"), "buffer", b.name, "has the role", b.role)
     for phase in kernel.phases:
         verifier.body(phase.body, {}, _Scope(_parameters(kernel, phase)))
     return kernel
@@ -67,9 +67,9 @@ def _parameters(kernel: Kernel, phase: Phase) -> frozenset[str]:
     return frozenset(kernel.dims) | {"c", "nc"} | cut
 
 
-def _need(ok: bool, message: str) -> None:
+def _need(ok: bool, *message: str) -> None:
     if not ok:
-        raise NestError(message)
+        raise NestError(" ".join(message))
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ class _Scope:
     parameters: frozenset[str]
     loops: frozenset[str] = frozenset()
 
-    def check(self, at: Poly, what: str) -> None:
+    def check(self, at: Poly) -> None:
         unknown = at.names - self.parameters - self.loops
-        _need(not unknown, f"{what}: unknown names {sorted(unknown)} in {at}")
+        _need(not unknown, "unknown in an index:", *sorted(unknown))
         affine = all(sum(n in self.loops for n in names) <= 1 for names, _ in at.terms)
-        _need(affine, f"{what}: {at} is not affine in {sorted(self.loops)}")
+        _need(affine, "not affine in", *sorted(self.loops))
 
     def inside(self, var: str) -> _Scope:
-        _need(var not in self.loops | self.parameters, f"loop {var}: the name is taken")
+        _need(var not in self.loops and var not in self.parameters, "the name is taken:", var)
         return replace(self, loops=self.loops | {var})
 
 
@@ -103,93 +103,103 @@ class _Verifier:
                 self.statement(s, live, scope)
 
     def loop(self, s: Loop, live: Types, scope: _Scope) -> None:
+        try:
+            for part in parts(s):
+                _need(part.var == s.var and part.hi == s.hi, "the rest has another variable or bound")
+                _loop_shape(part)
+                for bound in (part.lo, *part.hi):
+                    scope.check(bound)
+                inside = scope.inside(s.var)
+        except NestError as problem:
+            raise NestError(f"loop {s.var}: {problem}") from None
         for part in parts(s):
-            _need(part.var == s.var and part.hi == s.hi, f"rest of {s.var}: another variable or bound")
-            _loop_shape(part)
-            for bound in (part.lo, *part.hi):
-                scope.check(bound, f"bound of {s.var}")
-            self.body(part.body, live, scope.inside(s.var))
+            self.body(part.body, live, inside)
 
     def statement(self, s: Stmt, live: Types, scope: _Scope) -> None:
-        text = print_stmt(s)
-        for at in _polys(s):
-            scope.check(at, text)
-        for b in _buffers(s):
-            _need(b in self.buffers, f"{text}: no buffer {b}")
-        missing = [u for u in _uses(s) if u not in live]
-        _need(not missing, f"{text}: {missing} used before its definition")
-        made = self.types(s, live, text)
-        for name in made:
-            _need(name not in live, f"{text}: {name} assigned twice")
+        try:
+            made = self.checked(s, live, scope)
+        except NestError as problem:
+            raise NestError(f"{print_stmt(s)}: {problem}") from None
         live.update(made)
 
-    def types(self, s: Stmt, live: Types, text: str) -> Types:
+    def checked(self, s: Stmt, live: Types, scope: _Scope) -> Types:
+        """Check one statement; gives the types of the names that it defines."""
+        for at in _polys(s):
+            scope.check(at)
+        for b in _buffers(s):
+            _need(b in self.buffers, "no such buffer")
+        missing = [u for u in _uses(s) if u not in live]
+        _need(not missing, "used before its definition:", *missing)
+        made = self.types(s, live)
+        _need(live.keys().isdisjoint(made), "assigned twice:", *made)
+        return made
+
+    def types(self, s: Stmt, live: Types) -> Types:
         """Check the types of a statement; gives those of the names that it defines."""
         match s:
             case Load(name, buffer):
-                _integers(s.indices, live, text)
+                _integers(s.indices, live)
                 return {name: (register(self.buffers[buffer].dtype),)}
             case Store(buffer, _, value) | Accumulate(buffer, _, value):
-                _integers(s.indices, live, text)
-                self.written(buffer, live[value], text)
+                _integers(s.indices, live)
+                self.written(buffer, live[value])
             case Let(name, op, args, dtype):
-                _let(op, [live[a][0] for a in args if isinstance(a, str)], dtype, text)
+                _let(op, [live[a][0] for a in args if isinstance(a, str)], dtype)
                 return {name: (dtype,)}
             case Index(name, _, dtype):
                 return {name: (dtype,)}
             case Check(index, _, site):
-                _need(live[index] == ("i64",) and site != 0, f"{text}: an i64 and a site that is not 0 expected")
+                _need(live[index] == ("i64",) and site != 0, "an i64 and a site that is not 0 expected")
             case Init(acc, monoid, dtypes):
-                _need(len(dtypes) == len(monoid.state), f"{text}: one type per component")
+                _need(len(dtypes) == len(monoid.state), "one type per component expected")
                 return {acc: dtypes}
             case Fold(acc, args):
-                _need(len(args) <= len(live[acc]), f"{text}: too many arguments")
-                pairs = zip(args, live[acc], strict=False)
-                _need(all(live[a] == (t,) for a, t in pairs), f"{text}: types differ from {live[acc]}")
+                found = tuple(live[a][0] for a in args)
+                _need(found == live[acc][: len(found)], "items of", *found, "for a state of", *live[acc])
             case Merge(acc, other):
-                _need(live[acc] == live[other], f"{text}: {live[acc]} with {live[other]}")
+                _need(live[acc] == live[other], "states of", *live[acc], "and", *live[other])
             case Get(acc, _, buffers, _, dtypes):
-                self.state(buffers, dtypes, text)
+                self.state(buffers, dtypes)
                 return {acc: dtypes}
             case Put(acc, buffers):
-                self.state(buffers, live[acc], text)
+                self.state(buffers, live[acc])
             case Finish(names, acc):
-                _need(len(names) == len(live[acc]), f"{text}: one name per component")
+                _need(len(names) == len(live[acc]), "one name per component expected")
                 return {n: (t,) for n, t in zip(names, live[acc], strict=True)}
         return {}
 
-    def written(self, buffer: str, dtypes: tuple[str, ...], text: str) -> None:
+    def written(self, buffer: str, dtypes: tuple[str, ...]) -> None:
         b = self.buffers[buffer]
-        _need(b.role in ("out", "work"), f"{text}: {buffer} may not be written")
-        _need(dtypes == (register(b.dtype),), f"{text}: {dtypes[0]} into {b.dtype}")
+        _need(b.role in ("out", "work"), buffer, "may not be written")
+        _need(dtypes == (register(b.dtype),), *dtypes, "into", b.dtype)
 
-    def state(self, buffers: tuple[str, ...], dtypes: tuple[str, ...], text: str) -> None:
+    def state(self, buffers: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
         found = tuple(self.buffers[b].dtype for b in buffers)
-        _need(found == dtypes, f"{text}: buffers of {found} for a state of {dtypes}")
+        _need(found == dtypes, "buffers of", *found, "for a state of", *dtypes)
 
 
 def _loop_shape(s: Loop) -> None:
-    _need(s.kind in ("serial", "vector", "unroll"), f"loop {s.var}: kind {s.kind}")
-    _need(s.step > 0 and s.step % s.width == 0, f"loop {s.var}: step {s.step} is no multiple of width {s.width}")
-    _need(s.width == 1 or s.kind == "vector", f"loop {s.var}: width {s.width} of a {s.kind} loop")
+    _need(s.kind in ("serial", "vector", "unroll"), "unknown kind of loop:", s.kind)
+    _need(s.step > 0 and s.step % s.width == 0, "the step is no multiple of the width")
+    _need(s.width == 1 or s.kind == "vector", "only a vector loop has a width")
     fixed = all(b.constant is not None for b in (s.lo, *s.hi))
-    _need(s.kind != "unroll" or (fixed and s.rest is None), f"unroll {s.var}: bounds must be numbers, without a rest")
+    _need(s.kind != "unroll" or (fixed and s.rest is None), "an unrolled loop needs numbers for bounds, and no rest")
 
 
-def _let(op: str, operands: list[str], dtype: str, text: str) -> None:
+def _let(op: str, operands: list[str], dtype: str) -> None:
     if op in COMPARISONS or op == "isnan":
-        _need(dtype == "bool", f"{text}: a comparison gives bool")
+        _need(dtype == "bool", "a comparison gives bool, not", dtype)
     if op in COMPARISONS:
-        _need(len(set(operands)) <= 1, f"{text}: operands of {operands}")
+        _need(len(set(operands)) <= 1, "operands of", *operands)
     if op in UNIFORM:
-        _need(set(operands) <= {dtype}, f"{text}: operands of {operands}")
+        _need(set(operands) <= {dtype}, "operands of", *operands)
     if op == "select":
-        _need(set(operands[1:]) <= {dtype}, f"{text}: choices of {operands[1:]}")
+        _need(set(operands[1:]) <= {dtype}, "choices of", *operands[1:])
 
 
-def _integers(indices: Iterable[tuple[str, Poly]], live: Types, text: str) -> None:
+def _integers(indices: Iterable[tuple[str, Poly]], live: Types) -> None:
     for name, _ in indices:
-        _need(is_integer(live[name][0]), f"{text}: index {name} is {live[name][0]}")
+        _need(is_integer(live[name][0]), "an index of", *live[name])
 
 
 def _polys(s: Stmt) -> list[Poly]:

@@ -1,6 +1,6 @@
 """A graph as DOT text, for Graphviz: https://graphviz.org/doc/info/lang.html
 
-Shapes tell sources and results apart, colours tell what kind of operation a node is; an edge carries the operand's type.
+Shapes tell sources and results apart, colours what kind of operation a node is; an edge carries its operand's type.
 The text depends on the graph only.
 """
 

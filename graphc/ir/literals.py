@@ -31,7 +31,7 @@ def read_array(text: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray[Any,
     """The inverse of `print_array`.  Raises ParseError where the text does not hold an array of that type."""
     try:
         return _read(text, numpy_dtype(dtype), shape)
-    except (ValueError, OverflowError) as e:
+    except (ValueError, KeyError, OverflowError) as e:
         got = text if len(text) < 60 else f"{text[:57]}..."
         raise ParseError("not an array of its type", expected=f"{dtype}{list(shape)}", got=f"{got} ({e})") from None
 

@@ -117,16 +117,6 @@ def network_edges(graph: Graph) -> Iterator[Fault]:
             yield Fault(node, "other edges (from, operand, result)", str(expected), str(got))
 
 
-@invariant
-def unique_nodes(graph: Graph) -> Iterator[Fault]:
-    """no operation occurs twice"""
-    known: dict[object, Node] = {}
-    for node in graph.nodes:
-        first = known.setdefault((node.op.name, node.inputs, _attrs_key(node.attrs)), node)
-        if first is not node:
-            yield Fault(node, f"the same as %{first.id}", "one node (add them with Graph.add)")
-
-
 # ---------------------------------------------------------------------------------------------------------- types
 
 
@@ -177,6 +167,16 @@ def inferred_types(graph: Graph) -> Iterator[Fault]:
 
 def _types(types: tuple[Type, ...]) -> str:
     return ", ".join(map(str, types))
+
+
+@invariant
+def unique_nodes(graph: Graph) -> Iterator[Fault]:
+    """no operation occurs twice"""
+    known: dict[object, Node] = {}
+    for node in graph.nodes:
+        first = known.setdefault((node.op.name, node.inputs, _attrs_key(node.attrs)), node)
+        if first is not node:
+            yield Fault(node, f"the same as %{first.id}", "one node (add them with Graph.add)")
 
 
 # ---------------------------------------------------------------------------------------------- sources and results

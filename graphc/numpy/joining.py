@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,11 +77,11 @@ def column_stack(tup: Sequence[Any]) -> Any:
 
 def part(x: Any, axis: int, start: Size, size: Size) -> Any:
     """`size` items along one axis, from `start` on."""
-    starts, sizes = [0] * len(x.shape), list(x.shape)
-    if start == 0 and size == sizes[axis]:
+    if start == 0 and size == x.shape[axis]:
         return x
-    starts[axis], sizes[axis] = start, size  # type: ignore[call-overload]
-    return views.slice_(x, starts=tuple(starts), sizes=tuple(sizes), steps=(1,) * len(starts))
+    starts = tuple(start if k == axis else 0 for k in range(len(x.shape)))
+    sizes = tuple(size if k == axis else e for k, e in enumerate(x.shape))
+    return views.slice_(x, starts=starts, sizes=sizes, steps=(1,) * len(starts))
 
 
 def array_split(ary: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
@@ -89,7 +90,7 @@ def array_split(ary: Any, indices_or_sections: int | Sequence[int], axis: int = 
     axis = normalize_axis(axis, len(x.shape))
     n = static_extent(x.shape[axis], "splitting")
     cuts = _cuts(n, indices_or_sections)
-    return [part(x, axis, a, max(0, b - a)) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [part(x, axis, a, max(0, b - a)) for a, b in pairwise(cuts)]
 
 
 def _cuts(n: int, sections: int | Sequence[int]) -> list[int]:
@@ -242,27 +243,24 @@ def _pad_constant(x: Any, widths: list[list[int]], values: Any) -> Any:
 
 
 def _pad_axis(x: Any, axis: int, before: int, after: int, mode: str) -> Any:
-    """Both ends, in pieces no longer than what is there to repeat."""
-    overlap, mirrored = _MODES[mode]
-    while before or after:
-        n = static_extent(x.shape[axis], f"pad with mode {mode!r}")
-        room = n - overlap if n > 1 or not overlap else 0
-        if mode == "edge" or (n == 1 and overlap):
-            return _pad_edge(x, axis, before, after)
-        if room <= 0:
-            raise ShapeError(f"pad with mode {mode!r} of no items", got=str(x.shape), loc=user_location())
-        a, b = min(before, room), min(after, room)
-        pieces = _mirror(x, axis, a, b, overlap) if mirrored else _wrap(x, axis, a, b)
-        x, before, after = concatenate(pieces, axis), before - a, after - b
-    return x
+    """Both ends of one axis, from slices where one period of the pattern reaches, else from as many as needed."""
+    n = static_extent(x.shape[axis], f"pad with mode {mode!r}")
+    if not before and not after:
+        return x
+    if n == 0:
+        raise ShapeError(f"pad with mode {mode!r} of no items", got=f"shape {x.shape}", loc=user_location())
+    if mode == "edge" or (mode == "reflect" and n == 1):
+        return _pad_edge(x, axis, before, after)
+    skip = 1 if mode == "reflect" else 0
+    if max(before, after) > n - skip:
+        return _periodic(_period(x, axis, mode, skip), axis, before, before + n + after)
+    pieces = _wrap(x, axis, before, after) if mode == "wrap" else _mirror(x, axis, before, after, skip)
+    return concatenate(pieces, axis)
 
 
 def _pad_edge(x: Any, axis: int, before: int, after: int) -> Any:
-    n = static_extent(x.shape[axis], "pad with mode 'edge'")
-    if n == 0:
-        raise ShapeError("pad with mode 'edge' of no items", got=str(x.shape), loc=user_location())
-    ends = [repeat(part(x, axis, k, 1), w, axis) for k, w in ((0, before), (n - 1, after))]
-    return concatenate([ends[0], x, ends[1]], axis)
+    first, last = part(x, axis, 0, 1), part(x, axis, x.shape[axis] - 1, 1)
+    return concatenate([repeat(first, before, axis), x, repeat(last, after, axis)], axis)
 
 
 def _mirror(x: Any, axis: int, before: int, after: int, skip: int) -> list[Any]:
@@ -278,10 +276,18 @@ def _wrap(x: Any, axis: int, before: int, after: int) -> list[Any]:
     return [part(x, axis, n - before, before), x, part(x, axis, 0, after)]
 
 
-_MODES: dict[str, tuple[int, bool]] = {
-    "edge": (0, False),
-    "reflect": (1, True),
-    "symmetric": (0, True),
-    "wrap": (0, False),
-}
-"""How many outermost items are not repeated, and whether the rest is mirrored."""
+def _period(x: Any, axis: int, mode: str, skip: int) -> Any:
+    """What repeats in both directions for ever."""
+    if mode == "wrap":
+        return x
+    back = part(x, axis, skip, x.shape[axis] - 2 * skip)
+    return concatenate([x, views.flip(back, axes=(axis,))], axis)
+
+
+def _periodic(period: Any, axis: int, before: int, total: int) -> Any:
+    start = -before % period.shape[axis]
+    times = -(-(start + total) // period.shape[axis])
+    return part(concatenate([period] * times, axis), axis, start, total)
+
+
+_MODES = ("edge", "reflect", "symmetric", "wrap")

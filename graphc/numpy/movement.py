@@ -39,7 +39,7 @@ def shape(a: Any) -> Shape:
 def size(a: Any, axis: int | None = None) -> Size:
     """The number of items, or of those along one axis."""
     x = as_tensor(a)
-    return volume(x.shape) if axis is None else x.shape[normalize_axis(axis, len(x.shape))]  # type: ignore[no-any-return]
+    return volume(x.shape) if axis is None else x.shape[normalize_axis(axis, len(x.shape))]
 
 
 # -------------------------------------------------------------------------------------------------------- reshape

@@ -7,6 +7,7 @@ lies between them, and when one loop order suits both.  Each refusal keeps its r
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time
+DIVISIONS = frozenset({"div", "floordiv", "mod", "sqrt"})  # correctly rounded, yet too slow to be repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,16 @@ class _Fuser:
         self.same: dict[str, str] = {}  # union-find over axes
         self.trail: list[str] = []  # keys of `same` in the order in which they came, to take them back
         self.extents: dict[str, Size] = {}
+        self.read_by: dict[Value, list[int]] = {}
+        self.results = {storage(v, self.anchors) for v in graph.outputs}
         self.reasons: dict[tuple[int, int], str] = {}
 
     def run(self) -> Fusion:
         for node in self.graph.nodes:
             if node.id in self.anchors:
                 self._place(footprint(node, self.anchors))
+        self._sink()
+        self._merge_siblings()
         groups = tuple(self._finish())
         return Fusion(self.graph, groups, frozenset(self.anchors), self.reasons)
 
@@ -93,6 +99,8 @@ class _Fuser:
         """Open a group for a node, then merge it with the groups it reads, the latest first."""
         node = space.node
         self.extents.update(space.extents)
+        for v in {a.value for a in space.accesses}:
+            self.read_by.setdefault(v, []).append(node.id)
         read = [a.value.node.id for a in space.accesses if a.value.node.id in self.anchors]
         draft = _Draft([space])
         for other in {self.number[r] for r in read}:
@@ -132,6 +140,48 @@ class _Fuser:
         for d in self.drafts.values():
             if d is not a and d.below & {mine, other}:
                 d.below = (d.below - {other}) | {mine} | a.below
+
+    # ------------------------------------------------------------------------------------------------- improving
+
+    def _sink(self) -> None:
+        """Move a cheap last step whose operands are stored anyway from its kernel to the only one that reads it."""
+        for node in reversed(self.graph.nodes):
+            if node.id in self.anchors and is_cheap(node):
+                readers = self._readers(node.out)
+                mine = self.number[node.id]
+                if len(readers) == 1 and mine not in readers and self._operands_are_stored(node, mine):
+                    self._move(node, mine, *readers)
+
+    def _readers(self, value: Value) -> set[int]:
+        """Groups that read a value; for a result of the graph none can take it over."""
+        return set() if value in self.results else {self.number[n] for n in self.read_by.get(value, ())}
+
+    def _operands_are_stored(self, node: Node, mine: int) -> bool:
+        space = next(s for s in self.drafts[mine].spaces if s.node is node)
+        inside = [a.value for a in space.accesses if self.number.get(a.value.node.id) == mine]
+        return bool(inside) and all(self._readers(v) - {mine} or v in self.results for v in inside)
+
+    def _move(self, node: Node, mine: int, reader: int) -> None:
+        draft = self.drafts[mine]
+        space = next(s for s in draft.spaces if s.node is node)
+        alone = -1 - node.id
+        self.drafts[alone], self.number[node.id] = _Draft([space], {mine} | draft.below), alone
+        draft.spaces.remove(space)
+        if self._merge(reader, alone):
+            del self.drafts[alone]
+            self.number[node.id] = mine
+            draft.spaces = sorted([*draft.spaces, space], key=lambda s: s.node.id)
+
+    def _merge_siblings(self) -> None:
+        """Kernels that read one array over one space, and do not depend on each other, read it together."""
+        for nodes in self.read_by.values():
+            for one, two in itertools.pairwise(nodes):
+                mine, other = self.number[two], self.number[one]
+                if mine != other and not self._depend(mine, other):
+                    self._merge(mine, other)
+
+    def _depend(self, x: int, y: int) -> bool:
+        return x in self.drafts[y].below or y in self.drafts[x].below
 
     # -------------------------------------------------------------------------------------------------- legality
 
@@ -271,7 +321,7 @@ class _Fuser:
 
     def _stored(self) -> set[Value]:
         """Results of the graph, and what one group reads of another."""
-        out = {storage(v, self.anchors) for v in self.graph.outputs}
+        out = set(self.results)
         for key, d in self.drafts.items():
             out |= {a.value for s in d.spaces for a in s.accesses if self.number.get(a.value.node.id, key) != key}
         return out
@@ -280,6 +330,11 @@ class _Fuser:
         """Groups after those they depend on, otherwise in program order."""
         first = {key: min(d.ids) for key, d in self.drafts.items()}
         return sorted(self.drafts, key=lambda key: (len(self.drafts[key].below), first[key]))
+
+
+def is_cheap(node: Node) -> bool:
+    """Elementwise arithmetic that costs less than a store and a load."""
+    return node.op.is_elementwise and node.op.ulp <= 0.5 and node.op.name not in DIVISIONS
 
 
 def preferred_order(space: Footprint) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.graph import current_graph
 from graphc.ir.node import Node, Value
+from graphc.ir.ops.arithmetic import absolute, mul
+from graphc.ir.ops.maths import exp, sigmoid
+from graphc.ir.ops.reduce import sum_
 from graphc.ir.ops.shape import expand, permute, reshape
 from graphc.ir.ops.source import constant
 from graphc.ir.primitive import Primitive
@@ -78,14 +80,10 @@ def reshape_to(x: Value, shape: Shape) -> Value:
     return reshaped
 
 
-def is_static(extents: Sequence[object]) -> bool:
-    return all(isinstance(e, int) for e in extents)
-
-
 def has_no_sign(x: Value) -> bool:
     """Positive, 0.0 or NaN, never -0.0, by the operation that made it."""
+    while x.op is sum_:
+        x = x.node.inputs[0]
     if x.op is mul:
         return x.node.inputs[0] == x.node.inputs[1]
-    if x.op is sum_:
-        return has_no_sign(x.node.inputs[0])
     return x.op in (absolute, exp, sigmoid)

@@ -11,21 +11,28 @@ from graphc.passes.base import OnPass, Pipeline, Step
 from graphc.passes.fold import Fold
 from graphc.passes.prune import Prune
 from graphc.passes.rewrite import RewritePass, Rule
+from graphc.passes.safe_where import SafeWhere
 from graphc.passes.simplify import Simplify
+from graphc.passes.stabilize import Stabilize
 
 _PRUNE = Step(Prune(), "nothing later need look at dead nodes")
+_SAFE_WHERE = Step(SafeWhere(), "while the gradient of `where` still has the form that autodiff gave it")
 _FOLD = Step(Fold(), "rules see constants as numbers")
-_SIMPLIFY = Step(Simplify(), "fewer nodes, same bits")
+_SIMPLIFY = Step(Simplify(), "fewer nodes; equal formulas get one form, which the next rules look for")
+_STABILIZE = Step(Stabilize(), "overflow and cancellation go, at the price of other last bits")
+_TIDY = Step(Simplify(), "the signs, constants and views that the stable formulas brought")
+_FOLD_AGAIN = Step(Fold(), "constants that rules made")
 
 PIPELINES: dict[str, Pipeline] = {
     p.name: p
     for p in (
         Pipeline("O0"),
         Pipeline("O1", (_PRUNE, _FOLD)),
-        Pipeline("O2", (_PRUNE, _FOLD, _SIMPLIFY)),
-        Pipeline("O3", (_PRUNE, _FOLD, _SIMPLIFY)),
+        Pipeline("O2", (_PRUNE, _SAFE_WHERE, _FOLD, _SIMPLIFY, _FOLD_AGAIN)),
+        Pipeline("O3", (_PRUNE, _SAFE_WHERE, _FOLD, _SIMPLIFY, _STABILIZE, _TIDY, _FOLD_AGAIN)),
     )
 }
+"""O0: as written. O1: nothing but less of it. O2: the same bits. O3: what runs by default."""
 
 
 def optimize(graph: Graph, level: str = "O3", disable: Collection[str] = (), on_pass: OnPass | None = None) -> Graph:

@@ -28,7 +28,7 @@ from graphc.passes.base import Pass, first_line
 from graphc.passes.rebuild import copy, reachable, rebuild
 
 Result: TypeAlias = Any
-"""What a rule returns: a Value, or None where it does not apply.  (Primitives take arrays too, so they are typed Any.)"""
+"""What a rule returns: a Value, or None where it does not apply.  (What a primitive returns is typed Any.)"""
 Fire: TypeAlias = Callable[[Node], Result]
 
 _DEPTH = 48
@@ -144,7 +144,7 @@ class _Rewriting(Graph):
             raise _endless(Counter(self._active).most_common(1)[0][0], value)
         self._active.append(r.name)
         try:
-            better = r.fire(value.node)
+            better: Value | None = r.fire(value.node)
         except RewriteError:
             raise
         except Exception as error:

@@ -27,7 +27,7 @@ from graphc.ir.ops.arithmetic import (
 from graphc.ir.ops.logic import and_, eq, maximum, minimum, ne, or_, xor
 from graphc.ir.ops.maths import cos, cosh
 from graphc.ir.types import FLOATS, INTEGERS, UNSIGNED, numpy_dtype
-from graphc.passes.match import fill, fit, is_float, is_item, item, number, operand
+from graphc.passes.match import fill, fit, has_no_sign, is_float, is_item, item, number, operand
 from graphc.passes.rewrite import Result, RuleSet
 
 rule = RuleSet("simplify")

@@ -56,7 +56,7 @@ def reduce_of_expand(n: Node) -> Result:
     if not counts or not all(isinstance(k, int) and k > 0 for k in counts):
         return None
     shape: Shape = tuple(1 if a in repeated else e for a, e in enumerate(wide.shape))
-    count = math.prod(int(k) for k in counts)  # type: ignore[arg-type]  # checked above
+    count = math.prod(int(k) for k in counts)
     if n.op is not sum_:
         return n.op(expand_to(x, shape), **n.attrs)
     if not _is_exact(count, x.dtype):

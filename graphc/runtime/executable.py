@@ -83,14 +83,15 @@ class Native:
         words = self.stages.plan.words
         self._arguments = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Argument)]
         self._outputs = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Result)]
-        self.native = self._static_entry(unwrap) if all(t.is_static for t in self.types) else self._dynamic_entry()
+        self.native: Callable[..., Any] | None = None
+        if all(t.is_static for t in self.types):
+            self.native = self._static_entry(unwrap)
+        else:
+            self.library = Library(self.stages.llvm, ["run"])
+        self._run = entry.run_function(self.library["run"])
         self.seconds = time.perf_counter() - started
 
     # --------------------------------------------------------------------------------------------------- linking
-
-    def _dynamic_entry(self) -> None:
-        self.library = Library(self.stages.llvm, ["run"])
-        self._run = entry.run_function(self.library["run"])
 
     def _static_entry(self, unwrap: bool) -> Callable[..., Any]:
         spec = self._spec(self._binding({}), unwrap)
@@ -105,7 +106,6 @@ class Native:
         steps = [Step(c, s) for c, s in zip(self.stages.codes, self.stages.plan.slots, strict=True)]
         text = module_text(steps) + entry_text(spec)
         self.library = Library(text, ["run", "entry"], entry_imports(spec, bindings))
-        self._run = entry.run_function(self.library["run"])
         return entry.bind_entry(self.library, spec, bindings, keep=(binding, self.stages.plan))
 
     def _spec(self, binding: _Binding, unwrap: bool) -> entry.EntrySpec:

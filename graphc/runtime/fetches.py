@@ -13,7 +13,7 @@ from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.numpy.tensor import Tensor
 from graphc.runtime.run_graph import describe
-from graphc.runtime.tree import Structure, flatten
+from graphc.runtime.tree import Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,8 @@ class Fetches:
         return self.structure.kind in (None, tuple, list) and all(c.is_leaf for c in self.structure.children)
 
 
-def parse_fetches(graph: Graph, nest: Any) -> Fetches:
+def parse_fetches(graph: Graph, leaves: Sequence[Any], structure: Structure) -> Fetches:
     """Raises FetchError for what is no fetch, GraphMismatchError for a tensor of another graph."""
-    leaves, structure = flatten(nest)
     updates = tuple(dict.fromkeys(leaf for leaf in leaves if isinstance(leaf, Update)))
     _check_updates(graph, updates)
     values = (leaf.value if isinstance(leaf, Update) else as_value(graph, leaf, FetchError) for leaf in leaves)

@@ -1,8 +1,8 @@
 """The plan of a program: which array every buffer of every kernel is, and where it lies.
 
-A program has one table of 64-bit words: addresses of arrays, then the values of symbolic extents.  Arguments and results
-come from the caller, constants live with the program, and everything else shares one arena, with offsets planned from
-the steps in which each array is alive.
+A program has one table of 64-bit words: addresses of arrays, then the values of symbolic extents.  Arguments and
+results come from the caller, constants live with the program, and everything else shares one arena, with offsets planned
+from the steps in which each array is alive.
 """
 
 from __future__ import annotations

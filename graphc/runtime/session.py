@@ -17,9 +17,11 @@ from graphc.errors import SignatureError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
-from graphc.runtime.executable import Executable, compile_graph
+from graphc.runtime.executable import Executable, Native, compile_graph
 from graphc.runtime.fetches import parse_feeds, parse_fetches
 from graphc.runtime.run_plan import Call, RunPlan, make_plan
+from graphc.runtime.stages import Stages
+from graphc.runtime.tree import Structure, flatten
 from graphc.runtime.variables import Variables
 
 
@@ -60,7 +62,7 @@ class Session:
             key = (kind, *map(id, fetches), None, *map(id, feed))
         else:
             key = (None, id(fetches), None, *map(id, feed))
-        call = self._calls.get(key) or self._prepare(key, fetches, feed)
+        call = self._calls.get(key) or self._find(key, fetches, feed)
         return call(feed.values())
 
     def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
@@ -69,21 +71,36 @@ class Session:
         Where the fetches are one tensor or a tuple and no variable is read or written it is the native entry point
         itself; such a function holds its own code and outlives the session.
         """
-        call = self._prepare(None, fetches, tuple(feeds))
+        call = self._find(None, fetches, tuple(feeds))
         return call.native or _counted(call)
 
-    def _prepare(self, key: tuple[Any, ...] | None, fetches: Any, feeds: Iterable[Any]) -> Call:
+    def stages(self, fetches: Any, feeds: Iterable[Any] = ()) -> Stages:
+        """The stages of the compilation of one run, each of which prints: graph, optimized, loops, llvm ..."""
+        plan = self._find(None, fetches, tuple(feeds)).plan
+        return plan.executable.stages if isinstance(plan.executable, Native) else Stages(plan.run.graph, "O0")
+
+    def _find(self, key: tuple[Any, ...] | None, fetches: Any, feeds: Iterable[Any]) -> Call:
+        """The call of these handles, however they are nested; `key` may find it faster the next time.
+
+        Nests are keys by what they hold, never by their own identity: a list may change between two runs.
+        """
+        leaves, structure = flatten(fetches)
         handles = tuple(feeds)
-        self._state.snapshot()  # raises when the session is closed
-        parsed = parse_fetches(self.graph, fetches)
-        fed = parse_feeds(self.graph, handles)
+        nest_key = (structure, *map(id, leaves), None, *map(id, handles))
         with self._building:
-            self.graph.frozen = True
-            plan = self._plan(tuple(dict.fromkeys(parsed.values)), fed, parsed.updates)
-            call = Call(plan, parsed, (fetches, handles))
-            if key is not None and parsed.is_flat:  # a nest inside may change and keep its identity
+            call = self._calls.get(nest_key) or self._prepare(leaves, structure, handles)
+            self._calls[nest_key] = call
+            if key is not None and call.fetches.is_flat:
                 self._calls[key] = call
         return call
+
+    def _prepare(self, leaves: list[Any], structure: Structure, handles: tuple[Any, ...]) -> Call:
+        self._state.snapshot()  # raises when the session is closed
+        fetches = parse_fetches(self.graph, leaves, structure)
+        feeds = parse_feeds(self.graph, handles)
+        self.graph.frozen = True
+        plan = self._plan(tuple(dict.fromkeys(fetches.values)), feeds, fetches.updates)
+        return Call(plan, fetches, handles=(*leaves, *handles))
 
     def _plan(self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...]) -> RunPlan:
         key = values, feeds, updates

@@ -26,36 +26,22 @@ from graphc.ir.verify import verify
 
 TEXT = """\
 graph loss(%0 x: f32[batch,4], %1 y: f32[]) {  # train.py:4 in loss
-  %2 = variable 1.0 {name="w"}                               : f32[4,3]          # train.py:5 in loss
-  %3 = variable {name="b c"}                                 : f32[3]            # train.py:5 in loss
-  %4 = matmul %0, %2                                         : f32[batch,3]      # train.py:6 in loss
-  %5 = add %4, %3                                            : f32[batch,3]      # train.py:6 in loss
-  %6 = constant [1.0, -0.0, inf]                             : f32[3]            # train.py:7 in <lambda>
-  %7 = mul %5, %6                                            : f32[batch,3]      # train.py:7 in <lambda>
-  %8 = pad %0 {high=(0,0), low=(1,0), value=float("-inf")}   : f32[batch + 1,4]  # train.py:8 in loss
-  %9 = expand %1 {shape=((batch//2),batch + 1,4)}            : f32[(batch//2),batch + 1,4]  # train.py:8 in loss
-  %10 = sum %7 {axes=(0,)}                                   : f32[3]            # train.py:9 in loss
+  %2 = variable 1.0 {name="w"}                             : f32[4,3]                       # train.py:5 in loss
+  %3 = variable {name="b c"}                               : f32[3]                         # train.py:5 in loss
+  %4 = matmul %0, %2                                       : f32[batch,3]                   # train.py:6 in loss
+  %5 = add %4, %3                                          : f32[batch,3]                   # train.py:6 in loss
+  %6 = constant [1.0, -0.0, inf]                           : f32[3]                         # train.py:7 in <lambda>
+  %7 = mul %5, %6                                          : f32[batch,3]                   # train.py:7 in <lambda>
+  %8 = pad %0 {high=(0,0), low=(1,0), value=float("-inf")} : f32[batch + 1,4]               # train.py:8 in loss
+  %9 = expand %1 {shape=(((batch)//2),batch + 1,4)}        : f32[((batch)//2),batch + 1,4]  # train.py:8 in loss
+  %10 = sum %7 {axes=(0,)}                                 : f32[3]                         # train.py:9 in loss
   update %3 <- %10
   return %10, %10, %8
 }"""
 
 
-def canonical(text: str) -> str:
-    return print_graph(verify(parse_graph(text)))
-
-
-def test_text_is_stable_under_parsing_and_printing() -> None:
-    once = canonical(TEXT)
-    assert canonical(once) == once
-    assert [line.split() for line in once.splitlines()] == [
-        line.replace("((batch//2)", "(((batch)//2)").replace("[(batch//2)", "[((batch)//2)").split()
-        for line in TEXT.splitlines()
-    ]
-
-
-def test_columns_are_aligned() -> None:
-    lines = [line for line in canonical(TEXT).splitlines() if " = " in line]
-    assert len({line.index(" : ") for line in lines}) == 1
+def test_canonical_text_comes_back_as_it_was() -> None:
+    assert print_graph(verify(parse_graph(TEXT))) == TEXT
 
 
 def test_each_parameter_keeps_its_own_location() -> None:
@@ -91,7 +77,7 @@ def test_comments_and_blank_lines_are_skipped() -> None:
 
 
 def test_operations_without_results_or_inputs() -> None:
-    assert canonical("graph empty() {\n}") == "graph empty() {\n}"
+    assert print_graph(verify(parse_graph("graph empty() {}"))) == "graph empty() {\n}"
 
 
 @pytest.mark.parametrize("name", sorted(PRIMITIVES))
@@ -134,9 +120,8 @@ _SIGNALLING = np.frombuffer(struct.pack("<I", 0xFFC12345), np.float32)
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 3), (3, 0), (4, 5)])
 def test_arrays_survive_text(dtype: str, shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(1)
-    array = rng.integers(0, 2**63, shape).astype(numpy_dtype(dtype))
-    if dtype.startswith("f"):
-        array = rng.normal(size=shape).astype(numpy_dtype(dtype))
+    items = rng.normal(size=shape) if dtype.startswith("f") else rng.integers(-(2**63), 2**63 - 1, shape)
+    array = np.asarray(items).astype(numpy_dtype(dtype))
     back = read_array(print_array(array), dtype, shape)
     assert back.dtype == array.dtype and back.shape == shape and back.tobytes() == array.tobytes()
 
@@ -166,7 +151,7 @@ def test_uniform_arrays_are_one_number_and_large_ones_can_be_summed_up() -> None
     assert print_array(np.arange(9.0), short=True) == "<9 items in [0.0, 8.0]>"
 
 
-@pytest.mark.parametrize("text", ["[1, 2", "300", "[1, 2, 3]", 'base64 "AAA"', "x", "1.5"])
+@pytest.mark.parametrize("text", ["300", "[1, 2, 3]", 'base64 "AAA"', "x", "1.5"])
 def test_arrays_that_do_not_fit_are_refused(text: str) -> None:
     with pytest.raises(ParseError, match="not an array of its type"):
         read_array(text, "i8", (2,))

@@ -1,8 +1,8 @@
 """sin, cos and tan: x less the nearest multiple n of pi/2, then polynomials chosen by n modulo 4.
 
-With pi/2 in three parts and the rounding errors kept (Cody & Waite 1980) this serves |x| <= 10^5 in f32 and 2^50 in
-f64, where the result is NaN beyond.  f32 goes on in f64 lanes: a large x is an integer m times 2^k, k one of a few
-powers, and m (2^k modulo 2 pi) has the same sine; that product is kept in two parts.
+f64 has pi/2 in three parts and keeps the rounding errors (Cody & Waite 1980), which serves |x| <= 2^50; beyond, the
+result is NaN.  f32 is reduced in f64 and serves every x: a large one is an integer m times 2^k, k one of a few powers,
+and m (2^k modulo 2 pi) has the same sine; that product is kept in two parts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     Reduced = tuple[Operand, Operand, Operand]
 
 TWO_OVER_PI = 0.6366197723675814
-NEAR = 1e5
 DOUBLE_RANGE = 2.0**50
 SIGNIFICANT = 24  # bits of an f32
 
@@ -63,42 +62,39 @@ def _sine_of_quarter(b: Builder, n: Operand, r: Operand) -> Operand:
 
 def reduce(b: Builder, x: Operand) -> Reduced:
     """(n, r, low): x = n pi/2 + r + low, n known modulo 4, |r| slightly above pi/4 at most, low below an ulp of r."""
-    n, r, low = _reduce_near(b, x)
-    if x.dtype == "f64":
-        return n, b.select(b.le(b.abs(x), DOUBLE_RANGE), r, NAN), low
-    far = b.gt(b.abs(x), NEAR)
-    choose = (b.select(far, *pair) for pair in zip(_reduce_far(b, x), (n, r, low), strict=True))
-    return next(choose), next(choose), next(choose)
+    return _reduce_single(b, x) if x.dtype == "f32" else _reduce_double(b, x)
 
 
-def _reduce_near(b: Builder, x: Operand) -> Reduced:
+def _reduce_double(b: Builder, x: Operand) -> Reduced:
     """pi/2 in three parts: x - n head is exact, and the rounding error of the next step is added to the last."""
-    head, middle, tail = c.HALF_PI[x.dtype]
+    head, middle, tail = c.HALF_PI["f64"]
     t, n = rounded(b, x, TWO_OVER_PI)
     first = b.fma(n, -head, x)
     product, error = multiply_exactly(b, n, middle)
     second = b.xsub(first, product)
     lost = b.xsub(b.xsub(first, second), product)
-    return b.bits(t), *add_exactly(b, second, b.xsub(lost, b.fma(n, tail, error)))
+    r, low = add_exactly(b, second, b.xsub(lost, b.fma(n, tail, error)))
+    return b.bits(t), b.select(b.le(b.abs(x), DOUBLE_RANGE), r, NAN), low
 
 
-def _reduce_far(b: Builder, x: Operand) -> Reduced:
-    """For any f32, in f64 lanes: the product stays below 2^47, where the magic number still serves."""
+def _reduce_single(b: Builder, x: Operand) -> Reduced:
+    """In f64 lanes: the product of the residue stays below 2^47, where the magic number still serves."""
     m, head, tail = _residue(b, x)
     product, error = multiply_exactly(b, m, head)
-    error = b.fma(m, tail, error)
     t, n = rounded(b, product, TWO_OVER_PI)
-    wide = b.add(b.fma(n, -c.HALF_PI["f64"][1], b.fma(n, -c.HALF_PI["f64"][0], product)), error)
+    near = b.fma(n, -c.HALF_PI["f64"][1], b.fma(n, -c.HALF_PI["f64"][0], product))
+    wide = b.add(near, b.fma(m, tail, error))
     r = b.cast(wide, "f32")
     return b.cast(b.bits(t), "i32"), r, b.cast(b.xsub(wide, b.cast(r, "f64")), "f32")
 
 
-def _residue(b: Builder, x: Operand) -> tuple[Operand, Operand, Operand]:
-    """(m, head, tail): x and m (head + tail) differ by whole turns; m is an integer where x is no longer small."""
-    wide, magnitude = b.cast(x, "f64"), b.abs(x)
-    unit, head, tail = b.const(1.0, wide), b.const(1.0, wide), b.const(0.0, wide)
+def _residue(b: Builder, x: Operand) -> Reduced:
+    """(m, head, tail) in f64: x and m (head + tail) differ by whole turns, m is an integer where x is not small."""
+    magnitude, unit = b.abs(x), b.const(1.0, x)
+    like = b.cast(x, "f64")
+    head, tail = b.const(1.0, like), b.const(0.0, like)
     for exponent, (turn, rest) in c.TURNS.items():
         reached = b.ge(magnitude, 2.0 ** (exponent + SIGNIFICANT - 1))
         unit = b.select(reached, 2.0**-exponent, unit)
         head, tail = b.select(reached, turn, head), b.select(reached, rest, tail)
-    return b.mul(wide, unit), head, tail
+    return b.cast(b.mul(x, unit), "f64"), head, tail

@@ -1,0 +1,118 @@
+"""Sums of exponentials: subtract the maximum first, which leaves log-sum-exp, softmax and their gradients as they are.
+
+exp(x) overflows above 709 (f32: 88); exp(x - max(x)) is at most 1, and is 1 somewhere.  The maximum is taken as 0 where
+it is infinite or NaN, so that inf - inf never arises and those values come through as before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphc.ir.node import Node, Value
+from graphc.ir.ops.arithmetic import absolute, add, div, mul, sub
+from graphc.ir.ops.logic import lt, select
+from graphc.ir.ops.maths import exp, log
+from graphc.ir.ops.reduce import Axes, amax, restore, sum_
+from graphc.ir.ops.shape import expand, permute, reshape
+from graphc.passes.match import fit, number, operand
+from graphc.passes.rewrite import Result, RuleSet
+
+rule = RuleSet("stabilize")
+
+_VIEWS = (reshape, expand, permute)
+
+
+@rule(log)
+def log_sum_exp(n: Node) -> Result:
+    """log(sum(exp(x))) -> m + log(sum(exp(x - m))), m = max(x): exp overflows"""
+    found = _Exponentials.find(n.inputs[0])
+    return found and found.seen(add(found.top, log(found.total)))
+
+
+@rule(div)
+def softmax(n: Node) -> Result:
+    """exp(x) / sum(exp(x)) -> exp(x - m) / sum(exp(x - m)), m = max(x): exp overflows, then inf / inf"""
+    found = _Exponentials.find(n.inputs[1])
+    if found is None or found.plain != n.inputs[0]:
+        return None
+    return fit(div(found.shifted, found.seen(found.total)), n)
+
+
+@rule(mul)
+def softmax_of_gradient(n: Node) -> Result:
+    """(g / sum(exp(x))) * exp(x), the gradient of log(sum(exp(x))) -> the same with x - m, m = max(x)"""
+    for quotient, e in (n.inputs, n.inputs[::-1]):
+        views, q = _peel(quotient)
+        found = _Exponentials.find(q.node.inputs[1]) if q.op is div else None
+        if found and found.plain == e:
+            scaled = div(q.node.inputs[0], found.seen(found.total))
+            return fit(mul(_replay(views, scaled), found.shifted), n)
+    return None
+
+
+@rule(log)
+def log_of_quotient(n: Node) -> Result:
+    """log(exp(x) / s) -> x - log(s): the quotient is 0 where x is far below log(s)"""
+    quotient = n.inputs[0]
+    x = operand(quotient.node.inputs[0], exp) if quotient.op is div else None
+    return None if x is None else fit(sub(x, log(quotient.node.inputs[1])), n)
+
+
+@dataclass(frozen=True)
+class _Exponentials:
+    """Views of sum(exp(x)): `plain` is exp(x), `shifted` is exp(x - m), `total` its sum, `top` is m."""
+
+    plain: Value
+    shifted: Value
+    total: Value
+    top: Value
+    views: tuple[Node, ...]
+
+    @staticmethod
+    def find(v: Value) -> _Exponentials | None:
+        """Recognise it, unless x has been shifted already or there may be nothing to take the maximum of."""
+        views, total = _peel(v)
+        x = operand(total.node.inputs[0], exp) if total.op is sum_ else None
+        if x is None or _is_shifted(x):
+            return None
+        axes: Axes = total.node.attrs["axes"]
+        if not all(isinstance(x.shape[a], int) and x.shape[a] != 0 for a in axes):
+            return None
+        top = _finite(amax(x, axes=axes))
+        shifted = exp(sub(x, restore(top, x.shape, axes)))
+        return _Exponentials(total.node.inputs[0], shifted, sum_(shifted, axes=axes), top, views)
+
+    def seen(self, v: Value) -> Value:
+        return _replay(self.views, v)
+
+
+def _finite(m: Value) -> Value:
+    """m, but 0 where it is infinite or NaN."""
+    finite: Value = select(lt(absolute(m), number(np.inf, m)), m, number(0, m))
+    return finite
+
+
+def _is_shifted(x: Value) -> bool:
+    """Whether x is y minus some maximum, made finite or not."""
+    if x.op is not sub:
+        return False
+    m = _peel(x.node.inputs[1])[1]
+    return m.op is amax or (m.op is select and m.node.inputs[1].op is amax)
+
+
+def _peel(v: Value) -> tuple[tuple[Node, ...], Value]:
+    """The views on top of a value, outermost first, and the value."""
+    views = []
+    while v.op in _VIEWS:
+        views.append(v.node)
+        v = v.node.inputs[0]
+    return tuple(views), v
+
+
+def _replay(views: tuple[Node, ...], v: Value) -> Value:
+    """The same views of another value."""
+    for node in reversed(views):
+        v = node.op(v, **node.attrs)
+    return v

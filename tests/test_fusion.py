@@ -1,0 +1,155 @@
+"""Which operations become one kernel, counted without running anything, and that fused nests mean the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from test_primitives import interpreted
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Value
+from graphc.ir.primitive import primitive
+from graphc.ir.types import Dim, Type
+from graphc.passes.fuse import Fusion, fuse, merge_orders
+
+
+class _Ops:
+    """Primitives as attributes: P.sum(x, axes=(1,))."""
+
+    def __getattr__(self, name: str) -> Any:
+        return primitive(name)
+
+
+P = _Ops()
+
+
+def build(f: Callable[..., Any], *shapes: tuple[Any, ...], dtype: str = "f64") -> Graph:
+    g = Graph(f.__name__)
+    with g:
+        result = f(*(g.placeholder(Type(dtype, s)) for s in shapes))
+        g.outputs = list(result) if isinstance(result, tuple) else [result]
+    return g
+
+
+def kernels(fusion: Fusion) -> list[list[str]]:
+    return [[n.op.name for n in g.nodes] for g in fusion.groups]
+
+
+def rows(x: Value, y: Value) -> Value:
+    """A value per row, to be broadcast over the columns of x."""
+    return P.reshape(y, shape=(x.shape[0], 1))
+
+
+def softmax(x: Value) -> Value:
+    e = P.exp(P.sub(x, rows(x, P.max(x, axes=(1,)))))
+    return P.div(e, rows(x, P.sum(e, axes=(1,))))
+
+
+def layer_norm(x: Value, gain: Value, bias: Value) -> Value:
+    n = float(x.shape[1]) if isinstance(x.shape[1], int) else 8.0
+    mean = P.mul(P.sum(x, axes=(1,)), 1 / n)
+    d = P.sub(x, rows(x, mean))
+    var = P.mul(P.sum(P.mul(d, d), axes=(1,)), 1 / n)
+    return P.add(P.mul(P.mul(d, rows(x, P.rsqrt(P.add(var, 1e-5)))), gain), bias)
+
+
+def normalise_all(x: Value) -> Value:
+    return P.div(x, P.sum(x, axes=(0, 1)))
+
+
+def batch_statistics(x: Value) -> tuple[Value, Value]:
+    mean = P.mul(P.sum(x, axes=(0,)), 0.25)
+    d = P.sub(x, mean)
+    return mean, P.sum(P.mul(d, d), axes=(0,))
+
+
+def stencil(x: Value) -> Value:
+    wide = P.pad(x, low=(1,), high=(1,), value=0.0)
+    left = P.slice(wide, starts=(0,), sizes=x.shape, steps=(1,))
+    right = P.slice(wide, starts=(2,), sizes=x.shape, steps=(1,))
+    return P.add(P.add(left, right), P.mul(x, -2.0))
+
+
+def two_branches(x: Value, y: Value) -> Value:
+    return P.add(P.tanh(x), P.exp(y))
+
+
+def sums_of_one_array(x: Value) -> tuple[Value, Value]:
+    return P.sum(x, axes=(0,)), P.sum(P.mul(x, x), axes=(0, 1))
+
+
+ONE_KERNEL = [
+    (softmax, ((5, 8),)),
+    (layer_norm, ((5, 8), (8,), (8,))),
+    (normalise_all, ((5, 8),)),
+    (batch_statistics, ((4, 8),)),
+    (stencil, ((9,),)),
+    (two_branches, ((5, 8), (8,))),
+    (sums_of_one_array, ((5, 8),)),
+]
+
+
+@pytest.mark.parametrize(("f", "shapes"), ONE_KERNEL, ids=lambda p: getattr(p, "__name__", ""))
+def test_one_kernel(f: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> None:
+    assert len(fuse(build(f, *shapes)).groups) == 1
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+@pytest.mark.parametrize(("f", "shapes"), ONE_KERNEL, ids=lambda p: getattr(p, "__name__", ""))
+def test_fused_nests_mean_the_same(f: Callable[..., Any], shapes: Any, scheduled: bool) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.uniform(0.5, 2.0, s) for s in shapes]
+    g = build(f, *shapes)
+    from graphc.ir.evaluate import evaluate
+
+    want = evaluate(g, g.outputs, dict(zip(g.inputs, arrays, strict=True)))
+    for a, b in zip(interpreted(g, arrays, scheduled), want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_symbolic_extents_fuse_alike() -> None:
+    assert len(fuse(build(softmax, (Dim("batch"), 8))).groups) == 1
+
+
+def test_a_matrix_product_takes_its_epilogue_and_reductions_stay_apart() -> None:
+    def layer(x: Value, w: Value, b: Value) -> tuple[Value, Value]:
+        h = P.tanh(P.add(P.matmul(x, w), b))
+        return h, P.sum(P.mul(h, h), axes=(0, 1))
+
+    fusion = fuse(build(layer, (16, 4), (4, 6), (6,)))
+    assert kernels(fusion) == [["matmul", "add", "tanh"], ["mul", "sum"]]
+
+
+def test_a_value_read_at_another_position_is_stored_and_the_reason_kept() -> None:
+    def shifted(x: Value) -> Value:
+        y = P.exp(x)
+        return P.sub(y, P.flip(y, axes=(0,)))
+
+    fusion = fuse(build(shifted, (8,)))
+    assert kernels(fusion) == [["exp"], ["sub"]]
+    producer, consumer = (g.nodes[0].out for g in fusion.groups)
+    assert "another position" in fusion.why_not_fused(producer, consumer)
+
+
+def test_groups_stay_convex() -> None:
+    """Between the two halves of what reads x lies a kernel that needs the first and feeds the second."""
+
+    def diamond(x: Value) -> Value:
+        a = P.exp(x)
+        turned = P.sin(P.flip(a, axes=(0,)))
+        return P.add(a, P.flip(turned, axes=(0,)))
+
+    fusion = fuse(build(diamond, (8,)))
+    seen: set[int] = set()
+    for g in fusion.groups:
+        assert all(v.node.id in seen or v.op.is_source for v in g.reads)
+        seen |= {n.id for n in g.nodes}
+
+
+def test_merge_orders() -> None:
+    assert merge_orders([["i", "j"], ["j", "k"]]) == ["i", "j", "k"]
+    assert merge_orders([["i", "j"], ["j", "i"]]) is None
+    assert merge_orders([]) == []
