@@ -1,7 +1,7 @@
-"""Derive every constant of `graphc/codegen/vecmath/coefficients.py`: a maintainer's tool, never imported.
+"""Derive every constant of `graphc/codegen/vecmath`: a maintainer's tool, never imported.
 
     python -m pip install mpmath
-    python tools/remez.py graphc/codegen/vecmath/coefficients.py
+    python tools/remez.py graphc/codegen/vecmath
 
 Polynomials are minimax: the Remez exchange finds the n coefficients that make the largest |weight (f - p)| on an
 interval smallest.  The weight turns an error of the polynomial into a relative error of the function it is part of.
@@ -250,11 +250,11 @@ def turns(exponent: int) -> list[float]:
 def constants_text() -> Iterator[str]:
     """Numbers in parts, head first; sums of the parts are good to more digits than one number holds."""
     for name, value, single_bits, double_bits in CONSTANTS:
-        yield f"{name}: Final[dict[str, Polynomial]] = {{"
+        yield f"{name}: Final[dict[str, Parts]] = {{"
         for dtype, bits in (("f32", single_bits), ("f64", double_bits)):
             yield f'    "{dtype}": (\n{wrapped(parts(value, dtype, bits), "        ")}\n    ),'
         yield "}\n"
-    yield "TURNS: Final[dict[int, Polynomial]] = {  # 2^k modulo 2 pi, in two parts, by k"
+    yield "TURNS: Final[dict[int, Parts]] = {  # 2^k modulo 2 pi, in two parts, by k"
     yield from (f"    {k}: {tuple(turns(k))}," for k in (21, 42, 63, 84))
     yield "}\n"
 
@@ -338,16 +338,30 @@ PIECES = [
 
 # ---------------------------------------------------------------------------------------------------------- the file
 
-HEADER = '''"""Constants of the elementary functions, from our own Remez exchange: `tools/remez.py` writes this file.
+COEFFICIENTS = '''"""Numbers and polynomials, the latter from our own Remez exchange: `tools/remez.py` writes this file.
 
-A polynomial is a tuple of coefficients, lowest power first, by the element type it is evaluated in.  Its comment gives
-the function it stands for, the interval, and the largest error relative to the function the polynomial is part of.
+A number is given in parts, largest first, whose sum is good to more digits than one float.  A polynomial is a tuple of
+coefficients, lowest power first; its comment gives the function it stands for, the interval, and the largest error
+relative to the function the polynomial is part of.  Both by the element type that they are computed with in.
 """
 
 from typing import Final
 
+Parts = tuple[float, ...]
 Polynomial = tuple[float, ...]
+
+# fmt: off
+'''
+
+TABLES = '''"""Tables that AVX-512 code keeps in registers: `tools/remez.py` writes this file.
+
+What is in them: powers of two and logarithms, as sums of a head and a tail, and functions cut into pieces.
+"""
+
+from typing import Final
+
 Table = tuple[float, ...]
+Columns = tuple[Table, ...]  # centres, values there, coefficients of each power of the distance
 
 # fmt: off
 '''
@@ -376,23 +390,29 @@ def polynomial_text(name: str) -> Iterator[str]:
     yield "}\n"
 
 
-def module_text() -> Iterator[str]:
-    yield HEADER
+def coefficients_text() -> Iterator[str]:
+    yield COEFFICIENTS
     yield from constants_text()
     for name in dict.fromkeys(fit.name for fit in FITS):
         yield from polynomial_text(name)
+
+
+def tables_text() -> Iterator[str]:
+    yield TABLES
     for name, values in [*exp2_tables(), *log_tables()]:
         yield f"{name}: Final[Table] = (\n{wrapped(values, '    ')}\n)\n"
     for pieces in PIECES:
         print(pieces.name, flush=True)
-        yield f"{pieces.name}: Final[tuple[Table, ...]] = (  # centres, values there, coefficients of each power"
+        yield f"{pieces.name}: Final[Columns] = ("
         for column in pieces.columns():
             yield f"    (\n{wrapped(column, '        ')}\n    ),"
         yield ")\n"
 
 
 def main() -> None:
-    Path(sys.argv[1]).write_text("\n".join(module_text()))
+    folder = Path(sys.argv[1])
+    (folder / "coefficients.py").write_text("\n".join(coefficients_text()))
+    (folder / "tables.py").write_text("\n".join(tables_text()))
 
 
 if __name__ == "__main__":

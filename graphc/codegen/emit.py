@@ -156,8 +156,9 @@ class _PhaseEmitter(_Function):
 
     def part(self, s: Loop, start: Operand, hi: Operand) -> Operand:
         """One loop from `start`; gives the value of the variable where it stops."""
-        for acc, lanes in widths(s.body, max(s.width, self.vector.width)).items():
-            self.accs.widen(acc, lanes)
+        lanes = widths(s.body, max(s.width, self.vector.width))
+        for acc in changed(s.body):
+            self.accs.widen(acc, lanes[acc])
         trips = _trips(s, start.integer, hi.integer)
         if trips is None or trips > 1:
             return self.repeat(s, start, hi)

@@ -43,8 +43,10 @@ class Indexer:
 
     def mul(self, x: Operand, y: Operand) -> Operand:
         if x.integer is not None and y.integer is not None:
-            return self.number(x.integer * y.integer)
-        return y if x.integer == 1 else x if y.integer == 1 else self.b.mul(x, y)
+            return self.b.number(x.integer * y.integer, "i64", max(x.lanes, y.lanes))
+        if x.lanes == y.lanes and 1 in (x.integer, y.integer):
+            return y if x.integer == 1 else x
+        return self.b.mul(x, y)
 
     def div(self, x: Operand, y: Operand) -> Operand:
         """Of a value that is not negative by one that is positive."""

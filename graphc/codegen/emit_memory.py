@@ -21,7 +21,7 @@ from graphc.codegen.writer import Operand
 from graphc.ir.poly import Poly
 
 ZEROS = "@graphc.zeros"
-ZEROS_TEXT = f"{ZEROS} = internal constant [128 x i8] zeroinitializer, align 64"
+ZEROS_TEXT = f"{ZEROS} = internal constant [512 x i8] zeroinitializer, align 64"
 
 RunTime: TypeAlias = Sequence[tuple[Operand, Poly]]
 """Run-time parts of an address: (integer value, stride in elements)."""
@@ -164,7 +164,7 @@ class Memory:
             return b.from_memory(b.ordered(_raw(dtype), lanes, text.format(pointer=pointer, mask=mask)), dtype)
         depth, conditions = b.reach(max(pointer.depth, mask.depth if mask else 0))
         for c in conditions:
-            if mask:
+            if mask and pointer.lanes > 1:
                 mask = b.and_(mask, c)
             else:
                 pointer = self._safe(c, pointer)

@@ -94,9 +94,9 @@ class Accumulators:
         return acc.state
 
     def widen(self, name: str, lanes: int) -> None:
-        """The state in the first lanes, the identity in the new ones; nothing for one that is not open yet."""
-        acc = self.open.get(name)
-        if acc and lanes > acc.lanes:
+        """The state in the first lanes, the identity in the new ones."""
+        acc = self.open[name]
+        if lanes > acc.lanes:
             empty = self._identity(acc.monoid, acc.dtypes, lanes)
             acc.state = tuple(self._pad(v, e) for v, e in zip(acc.state, empty, strict=True))
 

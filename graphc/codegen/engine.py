@@ -50,6 +50,7 @@ def host() -> Host:
 def _initialize() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
 
 
 def _machine() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 
 import numpy as np
@@ -54,9 +55,8 @@ def literal(value: float, dtype: str) -> str:
         return "true" if value else "false"
     if not is_float(dtype):
         return str(_wrap(int(value), bit_width(dtype)))
-    with np.errstate(over="ignore"):
-        rounded = float(np.float32(value)) if dtype == "f32" else float(value)
-    return "0x{:016X}".format(*struct.unpack("Q", struct.pack("d", rounded)))
+    rounded = _to_single(value) if dtype == "f32" else float(value)
+    return f"0x{struct.pack('>d', rounded).hex().upper()}"
 
 
 def memory_literal(value: float, dtype: str) -> str:
@@ -66,6 +66,14 @@ def memory_literal(value: float, dtype: str) -> str:
     if dtype == "f16":
         return str(int(np.float64(value).astype(np.float16).view(np.int16)))
     return literal(value, dtype)
+
+
+def _to_single(value: float) -> float:
+    """The nearest f32."""
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def _wrap(value: int, bits: int) -> int:

@@ -98,7 +98,8 @@ class _Lowering:
         self.nest.scopes = [Scope(-1)]
         write()
         outside = self.nest.scopes[0]
-        self.nest.finished.update(outside.states)
+        for i, (buffers, at) in outside.states.items():
+            self.nest.finished[i] = (buffers, at if chunked else at.substitute("c", ZERO))
         return Phase(self.chunk if chunked else None, tuple(outside.out))
 
     def free_phases(self) -> Iterator[Phase]:

@@ -6,6 +6,7 @@ axis is the one along which the accesses are contiguous and vectors are full.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,9 @@ from graphc.codegen.loops import ZERO, Guard
 from graphc.ir.poly import Poly
 
 LANES = 16  # of the vectors that the choice of the last axis reckons with
-GATHER, SCATTER, ACCUMULATE = 1.0, 1.5, 4.0  # per item of an access that is not contiguous, in vector instructions
+USUAL = 256  # length of an axis that is not known
+NEAR, FAR = 1.0, 2.0  # vector instructions per item of an access with a short stride, and of any other that has one
+SCATTER, ACCUMULATE = 1.5, 4.0  # how much dearer that is for a write
 BETTER = 0.8  # another axis must be that much cheaper than the last
 
 
@@ -143,22 +146,38 @@ def _vector_axis(cluster: Cluster) -> str | None:
 
 
 def _price(cluster: Cluster, axis: str) -> float:
-    """Cost per point with vectors along an axis: partly filled vectors share it among fewer points."""
+    """Vector instructions per point of the whole space with vectors along an axis.
+
+    What does not vary with the axis is computed without vectors; partly filled vectors share their cost among fewer.
+    """
     n = cluster.axes[axis].constant
     filled = n / -(-n // LANES) if n else LANES
-    vectors = sum(cost(v.op) for v in cluster.values if axis in v.axes and v.op != "load")
-    loads = sum(_access(v.place, v.inputs, axis, GATHER) for v in cluster.values if v.place)
-    writes = sum(
-        _access(e.place, e.indices, axis, ACCUMULATE if e.op else SCATTER)
-        for e in cluster.effects
-        if isinstance(e, Write) and axis in e.axes
-    )
-    return (vectors + (loads + writes) * LANES) / filled
+    total = 0.0
+    for v in cluster.values:
+        part = 1 / filled if axis in v.axes else 1.0
+        total += _share(cluster, v.axes) * (part * cost(v.op) if v.place is None else 0.0)
+    for axes, place, indices, writes in _accesses(cluster):
+        total += _share(cluster, axes) * _access(place, indices, axis, filled, writes)
+    return total
 
 
-def _access(place: Place, indices: Sequence[Value], axis: str, strided: float) -> float:
-    """Cost per item of a full vector."""
+def _share(cluster: Cluster, axes: frozenset[str]) -> float:
+    """The part of the points at which something is computed that varies with some axes only."""
+    return math.prod(1 / max(1, n.constant or USUAL) for a, n in cluster.axes.items() if a not in axes)
+
+
+def _accesses(cluster: Cluster) -> Iterator[tuple[frozenset[str], Place, Sequence[Value], float]]:
+    yield from ((v.axes, v.place, v.inputs, 1.0) for v in cluster.values if v.place)
+    for e in cluster.effects:
+        if isinstance(e, Write):
+            yield e.axes, e.place, e.indices, ACCUMULATE if e.op else SCATTER
+
+
+def _access(place: Place, indices: Sequence[Value], axis: str, filled: float, writes: float) -> float:
+    """One instruction per vector where it is contiguous; where it is not, every item may be a cache line of its own."""
     slope = place.at.coefficient(axis).constant
-    if any(axis in i.axes for i in indices) or slope not in (-1, 0, 1):
-        return strided
-    return 1 / LANES if slope else 0.0
+    if any(axis in i.axes for i in indices) or slope is None:
+        return FAR * writes
+    if abs(slope) <= 1:
+        return 1 / filled
+    return writes * (NEAR if abs(slope) <= LANES else FAR)

@@ -10,17 +10,39 @@ from __future__ import annotations
 
 import ctypes
 import os
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from graphc.codegen.engine import Library, host
 
 MOST_THREADS = 64  # one bit each in the word of sleepers
-SPIN_CYCLES = 2_600_000
 _PYTHON = ("PyThread_allocate_lock", "PyThread_acquire_lock", "PyThread_release_lock", "PyThread_start_new_thread")
-_PAUSE = {
-    "x86_64": ("llvm.x86.sse2.pause()", "llvm.readcyclecounter"),
-    "aarch64": ("llvm.aarch64.hint(i32 1)", "llvm.readsteadycounter"),
+
+
+@dataclass(frozen=True)
+class _Spinning:
+    """How a processor waits: a pause, its clock, and the ticks of about a millisecond."""
+
+    pause: str
+    clock: str
+    ticks: int
+    declarations: str
+
+
+_SPINNING = {
+    "x86_64": _Spinning(
+        "call void @llvm.x86.sse2.pause()",
+        "call i64 @llvm.readcyclecounter()",
+        2_600_000,
+        "declare void @llvm.x86.sse2.pause()\ndeclare i64 @llvm.readcyclecounter()\n",
+    ),
+    "aarch64": _Spinning(
+        'call void asm sideeffect "yield", ""()',
+        'call i64 asm sideeffect "mrs $0, cntvct_el0", "=r"()',
+        50_000,
+        "",
+    ),
 }
 
 
@@ -66,12 +88,9 @@ def _fork_address(threads: int) -> int:
 
 def pool_text(threads: int, architecture: str) -> str:
     """The module: `void @fork(ptr function, ptr words, i32 count)` and `void @reset()`."""
-    pause, counter = _PAUSE[architecture]
-    name, _, arguments = pause.partition("(")
-    text = _TEXT.replace("PAUSE", f"call void @{pause}").replace("CLOCK", f"call i64 @{counter}()")
-    text = text.replace("SPIN_CYCLES", str(SPIN_CYCLES)).replace("THREADS", str(threads))
-    kinds = "i32 immarg" if arguments != ")" else ""
-    return f"{text}\ndeclare void @{name}({kinds})\ndeclare i64 @{counter}()\n"
+    spinning = _SPINNING[architecture]
+    text = _TEXT.replace("PAUSE", spinning.pause).replace("CLOCK", spinning.clock)
+    return text.replace("TICKS", str(spinning.ticks)).replace("THREADS", str(threads)) + spinning.declarations
 
 
 _TEXT = r"""
@@ -169,7 +188,7 @@ idle:
   PAUSE
   %now = CLOCK
   %passed = sub i64 %now, %since
-  %patient = icmp ult i64 %passed, SPIN_CYCLES
+  %patient = icmp ult i64 %passed, TICKS
   br i1 %patient, label %spin, label %tire
 tire:
   %before = atomicrmw or ptr %sleepers, i64 %bit seq_cst, align 8

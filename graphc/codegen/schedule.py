@@ -12,6 +12,7 @@ from graphc.codegen.loops import Kernel
 from graphc.codegen.nest_verify import verify
 from graphc.codegen.schedule_prefetch import prefetch
 from graphc.codegen.schedule_reductions import cascade, jam
+from graphc.codegen.schedule_tile import tile
 from graphc.codegen.schedule_vectors import vectorise
 
 
@@ -33,4 +34,5 @@ def schedule(kernel: Kernel, plan: Plan = AUTO) -> Kernel:
     kernel = verify(prefetch(kernel, plan.prefetch))
     kernel = verify(cascade(kernel))
     kernel = verify(jam(kernel, plan.jam))
+    kernel = verify(tile(kernel))
     return verify(vectorise(kernel, plan.lanes, plan.unroll))

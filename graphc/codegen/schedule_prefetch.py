@@ -25,7 +25,7 @@ def prefetch(kernel: Kernel, ahead: int) -> Kernel:
 
 def _with_hints(s: Loop, inputs: frozenset[str], ahead: int) -> Body:
     stages = [x for x in s.body if isinstance(x, Loop) and x.kind == "vector"]
-    if len(stages) < 2:
+    if len(stages) < 2 or stages[0].var != stages[1].var:
         return (s,)
     first, second = stages[:2]
     hints = tuple(

@@ -71,7 +71,8 @@ class _Vectors:
             most //= 2
         if size > 2 * LIMIT and (span is None or span % width):
             return 0
-        return most if span is None else min(most, span // width)
+        known = [n for n in ((h - s.lo).constant for h in s.hi) if n is not None]
+        return min([most, *(n // width for n in known)])
 
 
 def _streams(body: Body, arrays: frozenset[str]) -> bool:

@@ -157,7 +157,8 @@ class Writer:
     def shuffle(self, v: Operand, picks: Sequence[int]) -> Operand:
         """The lanes of v in another order or number; a pick of -1 leaves the lane undefined."""
         lanes = ", ".join(f"i32 {n}" if n >= 0 else "i32 poison" for n in picks)
-        text = f"shufflevector {v}, {v.type} poison, <{len(picks)} x i32> <{lanes}>"
+        order = f"<{lanes}>" if any(picks) else "zeroinitializer"
+        text = f"shufflevector {v}, {v.type} poison, <{len(picks)} x i32> {order}"
         return self.emit(v.dtype, len(picks), text, v)
 
     def part(self, v: Operand, first: int, lanes: int) -> Operand:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from graphc.eager.reads import unread
 from graphc.ir.primitive import Primitive
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ _next_number = count().__next__
 
 
 class Blank:
-    """Stands for an operand whose values no rule reads: the derivative of a linear operation needs its type only."""
+    """Stands for a value that no rule reads, for instance the operands of a sum: its type is all that is needed."""
 
     __slots__ = ("dtype", "shape")
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Saved) -> None:
         self.shape = array.shape
         self.dtype = array.dtype
 
@@ -46,8 +47,10 @@ class TapeNode:
         self.op = op
         self.attrs = attrs
         self.edges = edges
-        arrays = (result, *operands)
-        self.saved: tuple[Saved, ...] | None = tuple(map(Blank, arrays)) if "linear" in op.traits else arrays
+        saved: list[Saved] = [result, *operands]
+        for k in unread(op, attrs, saved):
+            saved[k] = Blank(saved[k])
+        self.saved: list[Saved] | None = saved
         self.sequence = _next_number()
         self.retained: weakref.ref[Tensor] | None = None
 
@@ -61,8 +64,8 @@ class TapeNode:
         return tuple((e if e is None or isinstance(e, TapeNode) else AccumulateGrad(e), 0) for e in self.edges)
 
     def release(self) -> None:
-        """Drop the saved arrays.  Blanks stay: they hold nothing that another pass would miss."""
-        if "linear" not in self.op.traits:
+        """Drop the saved arrays.  A node that has none stays as it is, ready for another pass."""
+        if self.saved is not None and not all(isinstance(s, Blank) for s in self.saved):
             self.saved = None
 
     def __repr__(self) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc.eager.modes import GradMode
 from graphc.eager.node import Blank, Edge, Saved, TapeNode
-from graphc.eager.tensor import Tensor, attached
+from graphc.eager.tensor import Tensor, attached, wrapped
 from graphc.errors import GradientError
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import add, cast
@@ -150,7 +150,7 @@ class _Sweep:
 # ------------------------------------------------------------------------------------------------------ the tape
 
 
-def unreleased(node: TapeNode) -> tuple[Saved, ...]:
+def unreleased(node: TapeNode) -> list[Saved]:
     """Result and operands of a node. Raises GradientError where a backward pass has released them."""
     if node.saved is None:
         raise GradientError(
@@ -162,7 +162,7 @@ def unreleased(node: TapeNode) -> tuple[Saved, ...]:
     return node.saved
 
 
-def on_tape(node: TapeNode, saved: tuple[Saved, ...]) -> list[Tensor | Blank]:
+def on_tape(node: TapeNode, saved: list[Saved]) -> list[Tensor | Blank]:
     """The same as tensors in their places on the tape, so that what is computed from them is recorded."""
     places = (node, *node.edges)
     return [s if isinstance(s, Blank) else attached(s, e) for s, e in zip(saved, places, strict=True)]
@@ -224,7 +224,7 @@ def cotangent(y: Tensor, g: Any) -> Tensor:
             fix="y.sum().backward(), or y.backward(gradient)",
             loc=user_location(),
         )
-    g = Tensor(np.ones_like(y.array)) if g is None else g if isinstance(g, Tensor) else Tensor(g)
+    g = wrapped(np.ones(y.shape, y.dtype)) if g is None else g if isinstance(g, Tensor) else Tensor(g)
     if g.shape != y.shape:
         raise GradientError(
             "a cotangent has the shape of its tensor", expected=str(y.shape), got=str(g.shape), loc=user_location()
@@ -240,13 +240,13 @@ def as_tensor(g: Any, t: Tensor) -> Tensor:
     """A cotangent of t as a tensor; None is zero."""
     if g is None:
         return Tensor(np.zeros_like(t.array))
-    return g if isinstance(g, Tensor) else Tensor(g)
+    return g if isinstance(g, Tensor) else wrapped(np.asarray(g))
 
 
 def _accumulate(t: Tensor, g: Tensor) -> None:
     """Add to `.grad`, in place unless the sum is recorded.  The first is copied: a rule may give several one array."""
     if t.grad is None:
-        t.grad = g if g.requires_grad else Tensor(np.array(g.array, order="C"))
+        t.grad = g if g.requires_grad else wrapped(np.array(g.array, order="C"))
     elif t.grad.requires_grad or g.requires_grad:
         t.grad = add(t.grad, g)
     else:

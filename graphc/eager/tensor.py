@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc.eager.modes import mode
 from graphc.eager.node import Edge, TapeNode
-from graphc.errors import GradientError, OutOfRangeError, ShapeError
+from graphc.errors import DTypeError, GradientError, OutOfRangeError, ShapeError
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import alias, stop_gradient
 from graphc.ir.primitive import Primitive, type_of
@@ -62,10 +62,13 @@ class Tensor(Array):
                     edges.append(a.grad_fn or a)
                 else:
                     edges.append(None)
+            elif type(a) in _WEAK:
+                arrays.append(_number(a, op, args))
+                edges.append(None)
             elif hasattr(a, "__graphc_bind__"):  # a traced tensor: it takes eager ones as constants
                 return type(a).__graphc_bind__(op, args, attrs)
             else:
-                arrays.append(_operand(a, args))
+                arrays.append(np.asarray(a))
                 edges.append(None)
         try:
             y = op.numpy(*arrays, **attrs)
@@ -74,8 +77,8 @@ class Tensor(Array):
         if type(y) is not _ndarray:
             y = np.asarray(y)
         if tracked and mode.recording and y.dtype.kind == "f" and op.vjp is not None and op is not stop_gradient:
-            return _wrap(y, TapeNode(op, attrs, edges, y, arrays))
-        return _wrap(y, None)
+            return wrapped(y, TapeNode(op, attrs, edges, y, arrays))
+        return wrapped(y, None)
 
     def __graphc_constant__(self, array: np.ndarray[Any, Any]) -> Tensor:
         return Tensor(array)
@@ -87,12 +90,12 @@ class Tensor(Array):
         """A copy in memory of its own, through which gradients pass."""
         copy = self.array.copy()
         if not (self._requires_grad and mode.recording):
-            return _wrap(copy, None)
-        return _wrap(copy, TapeNode(alias, {"tag": 0}, [self.edge], copy, [self.array]))
+            return wrapped(copy, None)
+        return wrapped(copy, TapeNode(alias, {"tag": 0}, [self.edge], copy, [self.array]))
 
     def detach(self) -> Tensor:
         """The same memory, off the tape."""
-        return _wrap(self.array, None)
+        return wrapped(self.array, None)
 
     # -------------------------------------------------------------------------------------------------- gradient
 
@@ -238,7 +241,7 @@ class Tensor(Array):
 _new = Tensor.__new__
 
 
-def _wrap(array: np.ndarray[Any, Any], grad_fn: TapeNode | None) -> Tensor:
+def wrapped(array: np.ndarray[Any, Any], grad_fn: TapeNode | None = None) -> Tensor:
     """A tensor around a checked array, made by `grad_fn` where that is given."""
     t = _new(Tensor)
     t.array = array
@@ -252,14 +255,25 @@ def attached(array: np.ndarray[Any, Any], edge: Edge) -> Tensor:
     """A tensor of these values at that place of the tape."""
     if isinstance(edge, Tensor):
         return edge
-    return _wrap(array, edge)
+    return wrapped(array, edge)
 
 
-def _operand(a: Any, args: tuple[Any, ...]) -> np.ndarray[Any, Any]:
-    """An array; a Python number takes the element type of the first operand that has one."""
-    if isinstance(a, bool | int | float) and not isinstance(a, np.generic):
-        return np.asarray(a, next(x.dtype for x in args if hasattr(x, "dtype")))
-    return np.asarray(a)
+_WEAK = frozenset({bool, int, float})
+
+
+def _number(a: float, op: Primitive, args: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+    """A Python number in the element type of the first tensor or array beside it."""
+    dtype = next(x.dtype for x in args if type(x) not in _WEAK)
+    try:
+        return np.array(a, dtype)
+    except OverflowError:
+        raise DTypeError(
+            f"`{op.name}`: a number that the tensor's element type does not hold",
+            expected=str(dtype),
+            got=repr(a),
+            fix="x.astype(...) to a wider type first",
+            loc=user_location(),
+        ) from None
 
 
 def _explained(error: Exception, op: Primitive, arrays: Sequence[Any], attrs: dict[str, Any]) -> Exception:

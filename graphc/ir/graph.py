@@ -61,7 +61,7 @@ class Graph:
         self, op: Primitive, inputs: Sequence[Value], attrs: Mapping[str, Any], types: tuple[Type, ...], loc: Location
     ) -> Node:
         """The node of this operation: the one there is, or a new one."""
-        key = (op.name, tuple((v.node.id, v.index) for v in inputs), _attrs_key(attrs))
+        key = (op.name, tuple((v.node.id, v.index) for v in inputs), attrs_key(attrs))
         known = self._known.get(key)
         if known is not None:
             return known
@@ -211,7 +211,7 @@ def building_location() -> Location:
     return (stack[-1][1] if stack else None) or user_location()
 
 
-def _attrs_key(attrs: Mapping[str, Any]) -> tuple[Any, ...]:
+def attrs_key(attrs: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple((k, _key(attrs[k])) for k in sorted(attrs))
 
 

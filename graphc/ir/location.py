@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,8 @@ from types import FrameType
 
 import numpy as np
 
-_PACKAGE = str(Path(__file__).parents[1])
-_NUMPY = str(Path(np.__file__).parent)
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_NUMPY = str(Path(np.__file__).parent) + os.sep
 _CONTEXT = "contextlib.py"
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def itemsize(dtype: str) -> int:
 
 def Dim(name: str) -> Poly:  # noqa: N802 - it reads as a type to the user
     """A symbolic extent, for instance of the batch: `placeholder("float32", (Dim("batch"), 64))`."""
-    if not isinstance(name, str) or not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
         raise DimensionError(
             "a symbolic dimension has a name", expected="an identifier", got=repr(name), loc=user_location()
         )

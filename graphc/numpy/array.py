@@ -5,12 +5,21 @@ A subclass supplies `type` (graphc.ir.types.Type), `__graphc_bind__` and `__grap
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from graphc.errors import UnsupportedError
+from graphc.ir.location import user_location
+from graphc.ir.poly import Size
 from graphc.ir.types import Shape, Type, numpy_dtype
+from graphc.numpy import dispatch, indexing, linear_algebra, movement
 from graphc.numpy import elementwise as ew
+from graphc.numpy import formulas as fm
+from graphc.numpy import reductions as rd
+from graphc.numpy.axes import Axis, static_extent
+from graphc.numpy.joining import repeat, unstack
 
 
 class Array:
@@ -40,6 +49,70 @@ class Array:
     @property
     def ndim(self) -> int:
         return len(self.shape)
+
+    @property
+    def size(self) -> Size:
+        """The number of elements; a polynomial where an extent is symbolic."""
+        return self.type.size
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Size:
+        return self.type.nbytes
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - NumPy's name
+        """The axes reversed."""
+        return movement.transpose(self)
+
+    @property
+    def mT(self) -> Any:  # noqa: N802 - NumPy's name
+        """The last two axes exchanged."""
+        return movement.matrix_transpose(self)
+
+    def __len__(self) -> int:
+        """The first extent. Raises DimensionError where it is symbolic, TypeError for a 0-d tensor, as NumPy does."""
+        if not self.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return static_extent(self.shape[0], "len()")
+
+    # ------------------------------------------------------------------------------------------ NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return dispatch.apply_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return dispatch.apply_function(func, args, kwargs)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The functions of the Array API, most of them (`graphc.numpy`)."""
+        import graphc.numpy
+
+        return graphc.numpy
+
+    # --------------------------------------------------------------------------------------------------- indexing
+
+    def __getitem__(self, key: Any) -> Any:
+        return indexing.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise UnsupportedError(
+            "items of this tensor cannot be assigned: it never changes",
+            fix="np.where(mask, value, x), or np.concatenate of the parts",
+            loc=user_location(),
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        """Over the items of the first axis, whose extent is fixed."""
+        if not self.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(unstack(self))
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(rd.any(ew.equal(self, item)))
 
     # -------------------------------------------------------------------------------------------------- operators
 
@@ -84,6 +157,18 @@ class Array:
 
     def __rpow__(self, other: Any) -> Any:
         return ew.power(other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return fm.divmod(self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return fm.divmod(other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return linear_algebra.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return linear_algebra.matmul(other, self)
 
     def __neg__(self) -> Any:
         return ew.negative(self)
@@ -144,3 +229,95 @@ class Array:
 
     def __rrshift__(self, other: Any) -> Any:
         return ew.right_shift(other, self)
+
+    # --------------------------------------------------------------------------------------------- NumPy's methods
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        return movement.astype(self, dtype)
+
+    def copy(self) -> Any:
+        return movement.copy(self)
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """`x.reshape(2, 3)` or `x.reshape((2, 3))`; one extent may be -1."""
+        return movement.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+
+    def ravel(self) -> Any:
+        return movement.ravel(self)
+
+    def flatten(self) -> Any:
+        return movement.ravel(self)
+
+    def transpose(self, *axes: Any) -> Any:
+        """`x.transpose()`, `x.transpose(1, 0)` or `x.transpose((1, 0))`."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return movement.transpose(self, order or None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        return movement.swapaxes(self, axis1, axis2)
+
+    def squeeze(self, axis: Axis = None) -> Any:
+        return movement.squeeze(self, axis)
+
+    def sum(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        return rd.sum(self, axis, dtype, keepdims)
+
+    def prod(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        return rd.prod(self, axis, dtype, keepdims)
+
+    def mean(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        return rd.mean(self, axis, dtype, keepdims)
+
+    def var(self, axis: Axis = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+        return rd.var(self, axis, dtype, ddof, keepdims)
+
+    def std(self, axis: Axis = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+        return rd.std(self, axis, dtype, ddof, keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        return rd.max(self, axis, keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        return rd.min(self, axis, keepdims)
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Any:
+        return rd.argmax(self, axis, keepdims)
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Any:
+        return rd.argmin(self, axis, keepdims)
+
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        return rd.any(self, axis, keepdims)
+
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Any:
+        return rd.all(self, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None, dtype: Any = None) -> Any:
+        return rd.cumsum(self, axis, dtype)
+
+    def cumprod(self, axis: int | None = None, dtype: Any = None) -> Any:
+        return rd.cumprod(self, axis, dtype)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:  # noqa: A002 - NumPy's names
+        return fm.clip(self, min, max)
+
+    def round(self, decimals: int = 0) -> Any:
+        return fm.round(self, decimals)
+
+    def conj(self) -> Any:
+        return fm.conjugate(self)
+
+    def dot(self, b: Any) -> Any:
+        return linear_algebra.dot(self, b)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return linear_algebra.trace(self, offset, axis1, axis2)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return indexing.diagonal(self, offset, axis1, axis2)
+
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+        return indexing.take(self, indices, axis, mode)
+
+    def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Any:
+        return repeat(self, repeats, axis)

@@ -22,6 +22,7 @@ from graphc.numpy.promote import (
     as_operands,
     cast_to,
     conversion,
+    converted,
     fits,
     kind,
     loop_dtypes,
@@ -57,7 +58,7 @@ def unary(
 
     def learn(source: Kind) -> tuple[Function, Convert | None]:
         (target,) = loop_dtypes(ufunc, [source])
-        entry = _choose(op, target, boolean, integer), conversion(source, target, isinstance(source, type))
+        entry = _choose(op, target, boolean, integer), conversion(source, target)
         known[source] = entry
         return entry
 
@@ -95,11 +96,12 @@ def binary(
 
     def learn(left: Kind, right: Kind) -> Entry:
         a, b = loop_dtypes(ufunc, [left, right])
-        weak = isinstance(left, type) and isinstance(right, type)
+        traced_number = isinstance(left, type) and isinstance(right, type) and not {left, right} <= {int, float}
         apply = _choose(op, a, boolean, None) if a == b or mixed is None else mixed
-        if op.name in _COMPARISONS and int in (left, right):
-            apply = _with_any_number(op)
-        known[left, right] = entry = apply, conversion(left, a, weak), conversion(right, b, weak)
+        entry = apply, conversion(left, a, traced_number), conversion(right, b, traced_number)
+        if op.name in _COMPARISONS and (left is int or right is int):
+            entry = _with_any_number(op, a), None, None
+        known[left, right] = entry
         return entry
 
     def function(x: Any, y: Any, /) -> Any:
@@ -117,15 +119,15 @@ def binary(
 _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 
-def _with_any_number(op: Primitive) -> Function:
-    """A comparison with a Python int that the tensor's type cannot hold: its sign alone decides."""
+def _with_any_number(op: Primitive, dtype: np.dtype[Any]) -> Function:
+    """A comparison with a Python int; where the type cannot hold it, its sign alone decides."""
 
     def compare(x: Any, y: Any) -> Any:
-        if type(y) is int and not fits(y, x.dtype):
+        if type(y) is int and not fits(y, dtype):
             return _constant_mask(x, bool(op.numpy(0, y)))
-        if type(x) is int and not fits(x, y.dtype):
+        if type(x) is int and not fits(x, dtype):
             return _constant_mask(y, bool(op.numpy(x, 0)))
-        return op(x, y)
+        return op(converted(x, dtype), converted(y, dtype))
 
     return compare
 
@@ -168,7 +170,7 @@ multiply = binary(np.multiply, arithmetic.mul, boolean=logic.and_)
 divide = true_divide = binary(np.divide, arithmetic.div)
 floor_divide = binary(np.floor_divide, arithmetic.floordiv)
 remainder = mod = binary(np.remainder, arithmetic.mod)
-power = binary(np.power, maths.power)
+power = pow = binary(np.power, maths.power)  # noqa: A001 - NumPy's name
 maximum = binary(np.maximum, logic.maximum, boolean=logic.or_)
 minimum = binary(np.minimum, logic.minimum, boolean=logic.and_)
 copysign = binary(np.copysign, arithmetic.copysign)
@@ -176,7 +178,7 @@ arctan2 = atan2 = binary(np.arctan2, maths.arctan2)
 
 negative = unary(np.negative, arithmetic.neg)
 positive = unary(np.positive, same)
-absolute = unary(np.absolute, arithmetic.absolute, boolean=same)
+absolute = abs = unary(np.absolute, arithmetic.absolute, boolean=same)  # noqa: A001 - NumPy's name
 sign = unary(np.sign, arithmetic.sign)
 floor = unary(np.floor, arithmetic.floor, boolean=same, integer=same)
 ceil = unary(np.ceil, arithmetic.ceil, boolean=same, integer=same)
@@ -227,3 +229,76 @@ bitwise_xor = binary(np.bitwise_xor, logic.xor)
 invert = bitwise_not = bitwise_invert = unary(np.invert, logic.not_)
 left_shift = bitwise_left_shift = binary(np.left_shift, logic.shl)
 right_shift = bitwise_right_shift = binary(np.right_shift, logic.shr)
+
+__all__ = [
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "add",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "ceil",
+    "copysign",
+    "cos",
+    "cosh",
+    "divide",
+    "equal",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "greater",
+    "greater_equal",
+    "invert",
+    "isnan",
+    "left_shift",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "negative",
+    "not_equal",
+    "positive",
+    "pow",
+    "power",
+    "remainder",
+    "right_shift",
+    "rint",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "subtract",
+    "tan",
+    "tanh",
+    "true_divide",
+    "trunc",
+]  # fmt: skip

@@ -268,3 +268,11 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
     x = where(ew.isnan(x), nan, x)
     x = where(isposinf(x), float(info.max) if posinf is None else posinf, x)
     return where(isneginf(x), float(info.min) if neginf is None else neginf, x)
+
+
+__all__ = [
+    "around", "cbrt", "clip", "conj", "conjugate", "deg2rad", "degrees", "divmod", "fabs", "fix", "float_power",
+    "fmax", "fmin", "fmod", "heaviside", "hypot", "isclose", "isfinite", "isinf", "isneginf", "isposinf",
+    "logaddexp", "logaddexp2", "logical_not", "modf", "nan_to_num", "rad2deg", "radians", "real", "reciprocal",
+    "round", "signbit", "sinc", "square", "where",
+]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ConcretizationError, DimensionError, IndexingError
+from graphc.errors import ConcretizationError, DimensionError, IndexingError, UnsupportedError
 from graphc.ir.location import user_location
 from graphc.ir.ops import index as picks
 from graphc.ir.ops import shape as views
@@ -23,7 +23,7 @@ from graphc.ir.poly import Poly, Size, as_size
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.numpy import elementwise as ew
 from graphc.numpy.axes import normalize_axis
-from graphc.numpy.movement import broadcast_to, ravel, reshape, transpose
+from graphc.numpy.movement import broadcast_arrays, broadcast_to, ravel, reshape, swapaxes, transpose
 from graphc.numpy.promote import as_tensor, source_like
 
 # ------------------------------------------------------------------------------------------------ the index tuple
@@ -334,3 +334,14 @@ def ix_(*args: Any) -> tuple[Any, ...]:
     """Index arrays shaped so that together they select a grid."""
     n = len(args)
     return tuple(reshape(a, (1,) * k + (-1,) + (1,) * (n - k - 1)) for k, a in enumerate(args))
+
+
+def meshgrid(*xi: Any, indexing: str = "xy") -> tuple[Any, ...]:
+    """The coordinates of a grid, a tensor per vector; with "xy" the first vector runs along the second axis."""
+    if indexing not in ("xy", "ij"):
+        raise UnsupportedError("meshgrid", expected='indexing "xy" or "ij"', got=repr(indexing), loc=user_location())
+    grid = broadcast_arrays(*ix_(*xi))
+    return tuple(swapaxes(g, 0, 1) for g in grid) if indexing == "xy" and len(grid) > 1 else grid
+
+
+__all__ = ["diagonal", "ix_", "meshgrid", "take", "take_along_axis"]

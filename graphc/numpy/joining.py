@@ -291,3 +291,8 @@ def _periodic(period: Any, axis: int, before: int, total: int) -> Any:
 
 
 _MODES = ("edge", "reflect", "symmetric", "wrap")
+
+__all__ = [
+    "array_split", "column_stack", "concat", "concatenate", "diff", "dsplit", "dstack", "hsplit", "hstack", "pad",
+    "repeat", "roll", "split", "stack", "tile", "unstack", "vsplit", "vstack",
+]  # fmt: skip

@@ -15,9 +15,9 @@ from graphc.errors import AxisError, ShapeError, UnsupportedError
 from graphc.ir.location import user_location
 from graphc.ir.ops import shape as views
 from graphc.ir.poly import Poly, Size, as_size
-from graphc.ir.types import Shape, broadcast_shapes, make_shape, volume
+from graphc.ir.types import Shape, broadcast_shapes, make_shape, numpy_dtype, short_dtype, volume
 from graphc.numpy.axes import Axis, normalize_axes, normalize_axis
-from graphc.numpy.promote import as_tensor, cast_to
+from graphc.numpy.promote import as_operand, as_tensor, cast_to, common_dtype, kind
 
 ShapeLike = Any
 """An extent, or a sequence of extents."""
@@ -256,3 +256,30 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
     """Converted to an element type. Raises DTypeError for one that graphc does not have."""
     return cast_to(as_tensor(x), dtype)
+
+
+def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
+    """The element type to which operands, and element types, promote."""
+    return common_dtype(tuple(_kind_of(a) for a in arrays_and_dtypes))
+
+
+def _kind_of(a: Any) -> Any:
+    is_type = isinstance(a, str | type | np.dtype)
+    return numpy_dtype(short_dtype(a)) if is_type else kind(as_operand(a))
+
+
+def iscomplexobj(x: Any) -> bool:
+    """No: there are no complex tensors."""
+    return False
+
+
+def isrealobj(x: Any) -> bool:
+    """Yes: every tensor is real."""
+    return True
+
+
+__all__ = [
+    "astype", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "copy", "expand_dims",
+    "flip", "fliplr", "flipud", "iscomplexobj", "isrealobj", "matrix_transpose", "moveaxis", "ndim", "permute_dims",
+    "ravel", "reshape", "result_type", "rot90", "shape", "size", "squeeze", "swapaxes", "transpose",
+]  # fmt: skip

@@ -86,6 +86,12 @@ def source_like(op: Primitive, x: Any, **attrs: Any) -> Any:
     return make(x, op, attrs) if make else op(**attrs)
 
 
+def constant_in_world(array: np.ndarray[Any, Any], x: Any) -> Any:
+    """An array as a constant in the world of x."""
+    make = getattr(type(x), "__graphc_constant__", None)
+    return make(x, array) if make else array
+
+
 def extent(size: Poly, like: Any) -> Any:
     """A symbolic extent as an i64 tensor: item n of 0, 1, ..., n, which compiles to the number itself."""
     if size.constant is not None:
@@ -116,7 +122,7 @@ def promote(*xs: Any) -> list[Any]:
 
 
 def converted(x: Any, dtype: np.dtype[Any]) -> Any:
-    return np.asarray(x, dtype) if type(x) is int or type(x) is float else cast_to(x, dtype)
+    return typed_number(x, dtype) if type(x) is int or type(x) is float else cast_to(x, dtype)
 
 
 # ---------------------------------------------------------------------------------------- the types of a ufunc
@@ -148,12 +154,29 @@ def loop_dtypes(ufunc: np.ufunc, kinds: Sequence[Kind]) -> tuple[np.dtype[Any], 
         ) from None
 
 
-def conversion(source: Kind, target: np.dtype[Any], all_weak: bool) -> Convert | None:
-    """How an operand reaches the type of the loop; None where it is there, or is a number that the primitive takes."""
+def conversion(source: Kind, target: np.dtype[Any], traced_number: bool = False) -> Convert | None:
+    """How an operand reaches the type of the loop; None where it is there.
+
+    A number beside nothing but traced Python floats stays a number: so does the result.
+    """
     if source is int or source is float:
-        return (lambda x: np.asarray(x, target)) if all_weak else None
+        return None if traced_number else lambda x: typed_number(x, target)
     found = FLOAT64 if isinstance(source, type) else source
     return None if found == target else lambda x: cast(x, dtype=short_dtype(target))
+
+
+def typed_number(x: float, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """A Python number in an element type. Raises DTypeError where it does not fit."""
+    try:
+        return np.asarray(x, dtype)
+    except OverflowError:
+        raise DTypeError(
+            "a Python int that the tensor's element type does not hold",
+            expected=str(dtype),
+            got=str(x)[:40],
+            fix="x.astype(...) to a wider type first",
+            loc=user_location(),
+        ) from None
 
 
 def fits(number: int, dtype: np.dtype[Any]) -> bool:

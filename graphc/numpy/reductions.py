@@ -119,7 +119,7 @@ def count_nonzero(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def _nonempty(name: str, x: Any, axes: tuple[int, ...]) -> None:
-    if any(x.shape[a] == 0 for a in axes):
+    if 0 in {x.shape[a] for a in axes}:
         raise ShapeError(
             f"`{name}` of no items",
             expected="an extent of 1 or more along the reduced axes",
@@ -282,3 +282,10 @@ def _delayed(x: Any, axis: int, step: int, fill: int) -> Any:
 
 def _replaced(items: tuple[Any, ...], position: int, item: Any) -> tuple[Any, ...]:
     return (*items[:position], item, *items[position + 1 :])
+
+
+__all__ = [
+    "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "array_equal", "average", "count_nonzero",
+    "cumprod", "cumsum", "max", "mean", "min", "nanmax", "nanmean", "nanmin", "nanprod", "nansum", "prod", "ptp",
+    "std", "sum", "var",
+]  # fmt: skip

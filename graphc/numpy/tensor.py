@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ConcretizationError, DTypeError, GraphMismatchError
+from graphc.errors import ConcretizationError, GraphMismatchError
 from graphc.ir.graph import Graph, building_location
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
@@ -36,10 +36,7 @@ class Tensor(Array):
     @classmethod
     def __graphc_bind__(cls, op: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
         graph = next(a.graph for a in args if isinstance(a, Tensor))
-        try:
-            value = graph.apply(op, [_operand(a, graph) for a in args], attrs)
-        except OverflowError:
-            raise _too_large(op, args) from None
+        value = graph.apply(op, [_operand(a, graph) for a in args], attrs)
         weak = op.name in _WEAK_OPS and all(type(a) in WEAK for a in args)
         return Scalar(graph, value) if weak else Tensor(graph, value)
 
@@ -117,15 +114,6 @@ def _mismatch(a: Tensor, graph: Graph) -> GraphMismatchError:
         expected=f"a tensor of graph {graph.name!r}",
         got=f"{a!r} of graph {a.graph.name!r}",
         fix="build both in one graph, or pass the value as an argument",
-        loc=building_location(),
-    )
-
-
-def _too_large(op: Primitive, args: tuple[Any, ...]) -> DTypeError:
-    return DTypeError(
-        f"`{op.name}`: a Python int that the tensor's element type does not hold",
-        got=", ".join(str(a.type) if isinstance(a, Array) else repr(a)[:40] for a in args),
-        fix="x.astype(...) to a wider type first",
         loc=building_location(),
     )
 

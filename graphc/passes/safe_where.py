@@ -43,13 +43,6 @@ def mask_after_quotient(n: Node) -> Result:
     return _masked(g, lambda x: div(x, t))
 
 
-@rule(mask)
-def mask_of_mask(n: Node) -> Result:
-    """mask(c, mask(c, g)) -> mask(c, g)"""
-    c, g = n.inputs
-    return g if g.op is mask and g.node.inputs[0] == c and g.type == n.types[0] else None
-
-
 def _masked(g: Value, then: Callable[[Value], Any]) -> Value | None:
     """`then` applied under the mask of g."""
     parts = split(g)
@@ -61,8 +54,8 @@ def _masked(g: Value, then: Callable[[Value], Any]) -> Value | None:
 
 def split(g: Value, depth: int = _DEPTH) -> Split | None:
     """Look through linear operations for the mask that a cotangent carries."""
-    rule_of = _SPLITS.get(g.op)
-    return rule_of(g, depth - 1) if rule_of and depth else None
+    take_apart = _SPLITS.get(g.op)
+    return take_apart(g, depth - 1) if take_apart and depth else None
 
 
 def _split_mask(g: Value, depth: int) -> Split:

@@ -20,7 +20,7 @@ _FAMILIES = (simplify_arithmetic, simplify_power, simplify_cast, simplify_logic,
 
 @dataclass(frozen=True)
 class Simplify(RewritePass):
-    """Replace operations by cheaper ones that give the same result, bit by bit."""
+    """Replace operations by cheaper ones that give the same bits (powers and merged sums: within their ULPs)."""
 
     name: ClassVar[str] = "simplify"
     rules: tuple[Rule, ...] = tuple(r for family in _FAMILIES for r in family.rule)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.node import Node, Value
-from graphc.ir.ops.arithmetic import add, div, floordiv, mod, mul
-from graphc.ir.ops.logic import and_, eq, select, shr
+from graphc.ir.ops.arithmetic import div, floordiv, mod, mul
+from graphc.ir.ops.logic import and_, shr
 from graphc.ir.ops.maths import power, rsqrt, sqrt
 from graphc.ir.types import INTEGERS, numpy_dtype
 from graphc.passes.match import fill, fit, has_no_sign, is_float, is_item, item, number
@@ -80,12 +80,8 @@ def power_of_minus_one(n: Node) -> Result:
 
 @rule(power)
 def power_of_half(n: Node) -> Result:
-    """x ** 0.5 -> sqrt(x), but inf for -inf and 0.0 for -0.0; x ** -0.5 -> rsqrt(x) where x has no sign"""
+    """x ** 0.5 -> sqrt(x), as NumPy has it: NaN for -inf; x ** -0.5 -> rsqrt(x) where x has no sign"""
     x, y = n.inputs
-    if is_item(y, -0.5):
-        return fit(rsqrt(x), n) if has_no_sign(x) else None
-    if not is_item(y, 0.5):
-        return None
-    if has_no_sign(x):
+    if is_item(y, 0.5):
         return fit(sqrt(x), n)
-    return fit(select(eq(x, number(-np.inf, x)), number(np.inf, x), add(sqrt(x), number(0.0, x))), n)
+    return fit(rsqrt(x), n) if is_item(y, -0.5) and has_no_sign(x) else None

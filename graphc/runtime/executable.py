@@ -53,8 +53,7 @@ class Reference:
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
         """Arrays as the graph's inputs; results as its outputs, never sharing storage with anything."""
-        results = evaluate(self.graph, self.graph.outputs, dict(zip(self.graph.inputs, arrays, strict=True)))
-        return tuple(np.array(r, order="C") for r in results)
+        return tuple(evaluate(self.graph, self.graph.outputs, dict(zip(self.graph.inputs, arrays, strict=True))))
 
     def explain(self) -> str:
         return f"{len(self.graph)} nodes, evaluated one by one by their NumPy rules (level O0)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
+from graphc.errors import SignatureError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.node import Value
 from graphc.runtime.executable import Executable
@@ -19,11 +19,14 @@ from graphc.runtime.variables import Array, Variables
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunPlan:
-    """`results` are the tensors that the executable returns; `stored` says which of them become variables."""
+    """`results` are the tensors that the executable returns; `stored` says which of them become variables.
+
+    `native` is the executable's own entry point where it has one; it returns a single result without a tuple.
+    """
 
     run: RunGraph
     executable: Executable
-    invoke: Callable[..., Sequence[Array]]
+    native: Callable[..., Any] | None
     check: FeedCheck
     state: Variables
     results: tuple[Value, ...]
@@ -31,20 +34,25 @@ class RunPlan:
     size_before: int
     seconds: float
 
-    def __call__(self, values: Collection[Any]) -> Sequence[Array]:
-        arrays = self.check(values)
-        if self.stored:
-            return self._update(arrays)
-        if self.run.variables:
-            return self.invoke(*arrays, *self._read())
-        return self.invoke(*arrays)
-
-    def _update(self, arrays: Collection[Array]) -> Sequence[Array]:
-        """Reads, run and commit are one step among all updating runs; an error leaves before the commit."""
+    def __call__(self, values: Collection[Any]) -> Any:
+        """The results; a single one without a tuple.  Reads, run and commit are one step among all updating runs."""
+        if not self.stored:
+            return self._run(values)
         with self.state.lock:
-            results = self.invoke(*arrays, *self._read())
-            self.state.commit({name: results[k] for name, k in self.stored})
+            results = self._run(values)
+            new = (results,) if len(self.results) == 1 else results
+            self.state.commit({name: new[k] for name, k in self.stored})
         return results
+
+    def _run(self, values: Collection[Any]) -> Any:
+        reads = self._read() if self.run.variables else ()
+        if self.native is None:
+            results = self.executable(*self.check(values), *reads)
+            return results[0] if len(results) == 1 else results
+        try:
+            return self.native(*values, *reads)
+        except SignatureError:  # not exactly what is declared: convert it, or refuse it by the names of the feeds
+            return self.native(*self.check(values), *reads)
 
     def _read(self) -> list[Array]:
         values = self.state.snapshot()
@@ -54,7 +62,9 @@ class RunPlan:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"run: fetches {', '.join(map(describe, self.results)) or 'nothing'}"
+        stored = {k for _, k in self.stored}
+        fetched = [describe(v) for k, v in enumerate(self.results) if k not in stored]
+        yield f"run: fetches {', '.join(fetched) or 'updates only' if stored else 'nothing'}"
         yield f"  feeds      {', '.join(self.check.names) or 'nothing'}"
         yield f"  reads      {', '.join(self.run.variables) or 'no variable'}"
         yield f"  updates    {', '.join(name for name, _ in self.stored) or 'no variable'}"
@@ -75,7 +85,7 @@ def make_plan(
     return RunPlan(
         run=run,
         executable=executable,
-        invoke=_sequence_of_results(executable, len(results)),
+        native=executable.native,
         check=FeedCheck([describe(v) for v in feeds], [v.type for v in feeds]),
         state=state,
         results=results,
@@ -85,41 +95,29 @@ def make_plan(
     )
 
 
-def _sequence_of_results(executable: Executable, count: int) -> Callable[..., Sequence[Array]]:
-    """The shortest way into the executable; its native entry point returns a single result as it is."""
-    native = executable.native
-    if native is None:
-        return executable
-    return native if count != 1 else lambda *arrays: (native(*arrays),)
-
-
 class Call:
-    """A plan and the nest in which its results are handed out.
+    """A plan and the nest in which its results are handed out: `run(arrays)`.
 
     `handles` are the user's objects: as long as the call is known by their identities they must stay alive.
     """
 
-    __slots__ = ("_build", "fetches", "handles", "plan")
+    __slots__ = ("fetches", "handles", "plan", "run")
 
     def __init__(self, plan: RunPlan, fetches: Fetches, handles: object) -> None:
         self.plan, self.fetches, self.handles = plan, fetches, handles
-        self._build = self._builder()
-
-    def __call__(self, values: Collection[Any]) -> Any:
-        return self._build(self.plan(values))
+        self.run: Callable[[Collection[Any]], Any] = plan if self._is_given(None) else self._nested()
 
     @property
     def native(self) -> Callable[..., Any] | None:
         """The executable's own entry point, where it takes and returns exactly what this call does."""
-        plan, kind = self.plan, self.fetches.structure.kind
-        is_pure = not plan.stored and not plan.run.variables
-        same_form = kind is None or (kind is tuple and self.fetches.is_flat and len(plan.results) > 1)
-        return plan.executable.native if is_pure and same_form and self.is_plain else None
+        is_pure = not self.plan.stored and not self.plan.run.variables
+        return self.plan.native if is_pure and (self._is_given(None) or self._is_given(tuple)) else None
 
-    @property
-    def is_plain(self) -> bool:
-        """The results are handed out as they come: in order, each once, none kept as a variable."""
-        return self._slots() == [(k, False) for k in range(len(self.plan.results))]
+    def _is_given(self, kind: type[Any] | None) -> bool:
+        """The results come as this nest wants them: one tensor (None), or a container of several, each its own."""
+        count = len(self.plan.results)
+        plain = self._slots() == [(k, False) for k in range(count)]
+        return plain and self.fetches.is_flat and self.fetches.structure.kind is kind and (count == 1) == (kind is None)
 
     def _slots(self) -> list[tuple[int, bool]]:
         """For each fetch its result, and whether to copy it: when it is stored as well, or was handed out before."""
@@ -130,11 +128,17 @@ class Call:
             taken.add(k)
         return slots
 
+    def _nested(self) -> Callable[[Collection[Any]], Any]:
+        plan, build = self.plan, self._builder()
+        if len(plan.results) == 1:
+            return lambda values: build((plan(values),))
+        return lambda values: build(plan(values))
+
     def _builder(self) -> Callable[[Sequence[Array]], Any]:
+        """From the results of the plan, in a tuple, to the nest."""
         slots, structure = self._slots(), self.fetches.structure
-        if self.is_plain and structure.kind in _FLAT and self.fetches.is_flat:
-            return _FLAT[structure.kind]
+        if self._is_given(list):
+            return list
+        if self.fetches.is_flat and structure.kind is list:
+            return lambda results: [results[k].copy() if copy else results[k] for k, copy in slots]
         return lambda results: structure.unflatten([results[k].copy() if copy else results[k] for k, copy in slots])
-
-
-_FLAT: dict[type[Any] | None, Callable[[Sequence[Array]], Any]] = {None: itemgetter(0), list: list, tuple: tuple}

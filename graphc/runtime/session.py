@@ -59,11 +59,11 @@ class Session:
         feed = feed or {}
         kind = type(fetches)
         if kind is list or kind is tuple:
-            key = (kind, *map(id, fetches), None, *map(id, feed))
+            key = (kind, *map(id, fetches), None, *feed)
         else:
-            key = (None, id(fetches), None, *map(id, feed))
+            key = (None, id(fetches), *feed)
         call = self._calls.get(key) or self._find(key, fetches, feed)
-        return call(feed.values())
+        return call.run(feed.values())
 
     def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
         """A function of the arrays of `feeds`, for calls in a loop: `fast(a, b)` is `run(fetches, {x: a, y: b})`.
@@ -111,6 +111,7 @@ class Session:
 
     def _compile(self, graph: Graph) -> Executable:
         level, disable, threads = self._options
+        level = level if graph.outputs else "O0"  # nothing is asked for, so there is nothing to compile
         return compile_graph(graph, level=level, disable=disable, threads=threads, unwrap=True)
 
     # --------------------------------------------------------------------------------------------------- looking
@@ -152,7 +153,7 @@ def _counted(call: Call) -> Callable[..., Any]:
     """`call` with a check of the number of arguments."""
     names = call.plan.check.names
 
-    def run(*arrays: Any) -> Any:
+    def checked(*arrays: Any) -> Any:
         if len(arrays) != len(names):
             raise SignatureError(
                 "the wrong number of arrays",
@@ -161,9 +162,9 @@ def _counted(call: Call) -> Callable[..., Any]:
                 fix=f"call({', '.join(names)})",
                 loc=user_location(),
             )
-        return call(arrays)
+        return call.run(arrays)
 
-    return run
+    return checked
 
 
 _sessions: WeakSet[Session] = WeakSet()

@@ -5,7 +5,9 @@ same type.  There is a form for AVX-512, whose instructions take floats apart an
 portable one; `Builder.wide` decides.  Nothing branches, nothing calls a library.  Special values (signed zeros,
 infinities, NaN, subnormals, the ends of the range) are those of C99 Annex F.
 
-`ULP` is the largest error, in units in the last place, of both forms where the target has fused multiply-add.
+`ULP` bounds the error of both forms, in units in the last place, as measured where the target has fused multiply-add:
+in f32 against f64 on every 61st of all floats, in f64 against 64-bit significands on 10^5 random arguments or more.
+sin, cos and tan of an f64 beyond 2^50 are NaN.
 """
 
 from __future__ import annotations
@@ -30,4 +32,29 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     )
 }
 
-ULP: Final[dict[str, tuple[float, float]]] = dict.fromkeys(FUNCTIONS, (2.5, 2.5))
+ULP: Final[dict[str, tuple[float, float]]] = {  # in f32 and f64
+    "exp": (1.0, 1.0),
+    "exp2": (1.5, 1.75),
+    "expm1": (1.75, 2.0),
+    "sigmoid": (2.5, 2.5),
+    "log": (1.0, 1.25),
+    "log2": (1.75, 2.0),
+    "log10": (1.75, 2.0),
+    "log1p": (1.25, 1.5),
+    "pow": (1.5, 1.5),
+    "sin": (1.75, 1.75),
+    "cos": (1.75, 1.75),
+    "tan": (2.25, 2.0),
+    "asin": (2.0, 2.25),
+    "acos": (1.5, 1.5),
+    "atan": (1.75, 2.0),
+    "atan2": (2.0, 2.25),
+    "sinh": (1.75, 2.0),
+    "cosh": (1.5, 1.5),
+    "tanh": (1.25, 2.0),
+    "asinh": (1.5, 1.5),
+    "acosh": (2.25, 2.5),
+    "atanh": (1.0, 1.0),
+    "erf": (1.5, 1.75),
+    "erfc": (2.0, 1.75),
+}

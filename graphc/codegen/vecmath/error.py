@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
+from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp, exp_parts
-from graphc.codegen.vecmath.forms import add_exactly, clamp, estrin, multiply_exactly, scale
+from graphc.codegen.vecmath.forms import add_exactly, at_most, clamp, estrin, multiply_exactly, scale
 from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table
 
 if TYPE_CHECKING:
@@ -20,10 +21,9 @@ ERFC_ZERO = {"f32": 10.5, "f64": 27.5}
 def erf(b: Builder, x: Operand) -> Operand:
     """The error function; away from 0 it is 1 - e^-p(x), p a polynomial for -log(erfc)."""
     if b.wide(x):
-        return by_octaves(b, x, c.ERF_PIECES) if x.dtype == "f32" else erf_by_table(b, x)
+        return by_octaves(b, x, tables.ERF_PIECES) if x.dtype == "f32" else erf_by_table(b, x)
     a = b.abs(x)
-    bounded = b.select(b.gt(a, ERF_ONE[x.dtype]), ERF_ONE[x.dtype], a)
-    large = b.xsub(1.0, exp(b, b.neg(estrin(b, bounded, c.ERF_TAIL[x.dtype]))))
+    large = b.xsub(1.0, exp(b, b.neg(estrin(b, at_most(b, a, ERF_ONE[x.dtype]), c.ERF_TAIL[x.dtype]))))
     return b.copysign(b.select(b.lt(a, 1.0), _erf_near_zero(b, a), large), x)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
+from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.forms import (
     INF,
+    at_most,
     clamp,
     estrin,
     horner,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from graphc.codegen.builder import Builder
     from graphc.codegen.writer import Operand
 
-    Parts = tuple[Operand, Operand, Operand]
+    Scaled = tuple[Operand, Operand, Operand]
 
 FINITE = {"f32": (-104.5, 89.0), "f64": (-746.0, 710.0)}  # outside, e^x is 0 or infinite
 FINITE_POWER = {"f32": (-151.0, 129.0), "f64": (-1076.0, 1025.0)}
@@ -43,13 +45,13 @@ def exp_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
     return scale(b, b.xadd(head, tail), n)
 
 
-def exp_parts(b: Builder, x: Operand, low: Operand | None = None) -> Parts:
+def exp_parts(b: Builder, x: Operand, low: Operand | None = None) -> Scaled:
     """(n, head, tail): e^(x + low) = (head + tail) 2^floor(n), head + tail being more digits than one float holds."""
     x = clamp(b, x, *FINITE[x.dtype])
     return _sixteenths(b, x, low) if x.dtype == "f64" and b.wide(x) else _halves(b, x, low)
 
 
-def _halves(b: Builder, x: Operand, low: Operand | None) -> Parts:
+def _halves(b: Builder, x: Operand, low: Operand | None) -> Scaled:
     """x - n head is exact; what else r is made of enters after the polynomial, unrounded."""
     head, tail, _ = c.LN2[x.dtype]
     n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])[1]
@@ -60,7 +62,8 @@ def _halves(b: Builder, x: Operand, low: Operand | None) -> Parts:
     return n, b.const(1.0, x), b.xadd(first, rest)
 
 
-def _sixteenths(b: Builder, x: Operand, low: Operand | None) -> Parts:
+def _sixteenths(b: Builder, x: Operand, low: Operand | None) -> Scaled:
+    """n counts sixteenths of a power of two, so r is sixteen times smaller."""
     head, tail, _ = c.LN2["f64"]
     t, n = rounded(b, x, 16 * c.INVERSE_LN2["f64"][0])
     r = b.fma(n, -tail / 16, b.fma(n, -head / 16, x))
@@ -68,10 +71,10 @@ def _sixteenths(b: Builder, x: Operand, low: Operand | None) -> Parts:
     return _from_table(b, t, n, b.fma(b.mul(r, r), estrin(b, r, c.EXP_NARROW["f64"]), r))
 
 
-def _from_table(b: Builder, t: Operand, n: Operand, p: Operand) -> Parts:
+def _from_table(b: Builder, t: Operand, n: Operand, p: Operand) -> Scaled:
     """2^(n/16) (1 + p); the table looks at the low four bits of its index only."""
-    head = b.table(b.bits(t), c.EXP2_HEAD)
-    return b.mul(n, 1 / 16), head, b.fma(head, p, b.table(b.bits(t), c.EXP2_TAIL))
+    head = b.table(b.bits(t), tables.EXP2_HEAD)
+    return b.mul(n, 1 / 16), head, b.fma(head, p, b.table(b.bits(t), tables.EXP2_TAIL))
 
 
 def _minus_one(b: Builder, x: Operand) -> tuple[Operand, Operand, Operand]:
@@ -94,7 +97,7 @@ def exp_plus_one(b: Builder, x: Operand) -> Operand:
 
 def half_exp(b: Builder, x: Operand) -> Operand:
     """e^x / 2 for x >= 0, finite wherever it can be."""
-    n, head, tail = _halves(b, clamp(b, x, 0.0, FINITE[x.dtype][1] + 1), None)
+    n, head, tail = _halves(b, at_most(b, x, FINITE[x.dtype][1] + 1), None)
     return scale(b, b.xadd(head, tail), b.xsub(n, 1.0))
 
 

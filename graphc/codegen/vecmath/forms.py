@@ -83,9 +83,13 @@ def multiply_exactly(b: Builder, x: Operand, y: Number) -> tuple[Operand, Operan
 
 
 def clamp(b: Builder, x: Operand, low: float, high: float) -> Operand:
-    """NaN stays NaN."""
-    x = b.select(b.lt(x, low), low, x)
-    return b.select(b.gt(x, high), high, x)
+    """x brought into an interval; NaN stays NaN."""
+    return at_most(b, b.select(b.lt(x, low), low, x), high)
+
+
+def at_most(b: Builder, x: Operand, bound: float) -> Operand:
+    """The smaller of the two; NaN stays NaN.  One instruction, unlike `minimum`, which has two operands to ask."""
+    return b.select(b.gt(x, bound), bound, x)
 
 
 def keep_zero(b: Builder, x: Operand, value: Operand) -> Operand:
@@ -94,6 +98,7 @@ def keep_zero(b: Builder, x: Operand, value: Operand) -> Operand:
 
 
 def sign_bit(b: Builder, x: Operand) -> Operand:
+    """Whether x is negative, also -0."""
     return b.lt(b.bits(x), 0)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
+from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp_plus_one, half_exp
-from graphc.codegen.vecmath.forms import NAN, add_exactly, estrin
+from graphc.codegen.vecmath.forms import NAN, add_exactly, at_most, estrin
 from graphc.codegen.vecmath.logarithm import log_of_sum
 from graphc.codegen.vecmath.piecewise import by_octaves
 
@@ -40,15 +41,15 @@ def cosh(b: Builder, x: Operand) -> Operand:
 def _half_exponentials(b: Builder, x: Operand) -> tuple[Operand, Operand]:
     """(e^|x| / 2, e^-|x| / 2); the second stops where it no longer matters, subnormal numbers are slow."""
     e = half_exp(b, b.abs(x))
-    return e, b.div(0.25, b.select(b.gt(e, HUGE[x.dtype]), HUGE[x.dtype], e))
+    return e, b.div(0.25, at_most(b, e, HUGE[x.dtype]))
 
 
 def tanh(b: Builder, x: Operand) -> Operand:
     """The hyperbolic tangent; 1 - 2 / (e^2x + 1) away from 0."""
     if x.dtype == "f32" and b.wide(x):
-        return by_octaves(b, x, c.TANH_PIECES)
-    magnitude, end = b.abs(x), TANH_ONE[x.dtype]
-    bounded = b.select(b.gt(magnitude, end), end, magnitude)
+        return by_octaves(b, x, tables.TANH_PIECES)
+    magnitude = b.abs(x)
+    bounded = at_most(b, magnitude, TANH_ONE[x.dtype])
     large = b.xsub(1.0, b.div(2.0, exp_plus_one(b, b.add(bounded, bounded))))
     small = odd_polynomial(b, magnitude, c.TANH[x.dtype])
     return b.copysign(b.select(b.lt(magnitude, TANH_SMALL[x.dtype]), small, large), x)

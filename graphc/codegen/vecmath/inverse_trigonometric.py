@@ -35,7 +35,7 @@ def _half_angle(b: Builder, a: Operand) -> tuple[Operand, Operand]:
     return large, b.fma(b.mul(square, estrin(b, square, c.ASIN[a.dtype])), z, z)
 
 
-def _minus_from(b: Builder, whole: c.Polynomial, angle: Operand) -> Operand:
+def _minus_from(b: Builder, whole: c.Parts, angle: Operand) -> Operand:
     """pi or pi/2, in parts, less an angle."""
     return b.xadd(b.xsub(whole[0], angle), whole[1])
 

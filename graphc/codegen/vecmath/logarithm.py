@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
+from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.forms import INF, NAN, add_exactly, estrin, keep_zero, layout, multiply_exactly, rounded
 
 if TYPE_CHECKING:
@@ -25,16 +26,16 @@ GETMANT_THREE_QUARTERS = 0b1011  # VGETMANT: mantissa in [3/4, 3/2), NaN for a n
 class Base:
     """log 2 in this base; 1 / ln base, None for 1; logarithms of the table's reciprocals, head and tail."""
 
-    log2: Mapping[str, tuple[float, ...]]
-    factor: Mapping[str, tuple[float, ...]] | None
-    head: tuple[float, ...]
-    tail: tuple[float, ...]
+    log2: Mapping[str, c.Parts]
+    factor: Mapping[str, c.Parts] | None
+    head: tables.Table
+    tail: tables.Table
 
 
-NATURAL = Base(c.LN2, None, c.LOG_HEAD, c.LOG_TAIL)
+NATURAL = Base(c.LN2, None, tables.LOG_HEAD, tables.LOG_TAIL)
 ONE = {"f32": (1.0, 0.0), "f64": (1.0, 0.0)}
-BINARY = Base(ONE, c.INVERSE_LN2, c.LOG2_HEAD, c.LOG2_TAIL)
-DECIMAL = Base(c.LOG10_2, c.INVERSE_LN10, c.LOG10_HEAD, c.LOG10_TAIL)
+BINARY = Base(ONE, c.INVERSE_LN2, tables.LOG2_HEAD, tables.LOG2_TAIL)
+DECIMAL = Base(c.LOG10_2, c.INVERSE_LN10, tables.LOG10_HEAD, tables.LOG10_TAIL)
 
 
 def log(b: Builder, x: Operand) -> Operand:
@@ -125,7 +126,7 @@ def _by_table(b: Builder, m: Operand, e: Operand, low: Operand | None, base: Bas
     """The large terms, e log 2 + log(1/c) and r = m c - 1, are added exactly; everything else is a correction."""
     head, tail = base.log2["f64"][:2]
     index = table_index(b, m)
-    reciprocal = b.table(index, c.RECIPROCAL)
+    reciprocal = b.table(index, tables.RECIPROCAL)
     r = b.fma(m, reciprocal, -1.0)
     r = r if low is None else b.fma(low, reciprocal, r)
     product, correction = (r, None) if base.factor is None else _times(b, r, base.factor["f64"])
@@ -143,7 +144,7 @@ def table_index(b: Builder, m: Operand) -> Operand:
     return b.bits(rounded(b, m, 16.0)[0])
 
 
-def _times(b: Builder, r: Operand, factor: tuple[float, ...]) -> tuple[Operand, Operand]:
+def _times(b: Builder, r: Operand, factor: c.Parts) -> tuple[Operand, Operand]:
     """r times a factor in parts, as a sum."""
     product, error = multiply_exactly(b, r, factor[0])
     return product, b.fma(r, factor[1], error)

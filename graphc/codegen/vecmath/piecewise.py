@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import layout, rounded
+from graphc.codegen.vecmath import tables
+from graphc.codegen.vecmath.forms import at_most, layout, rounded
 
 if TYPE_CHECKING:
     from graphc.codegen.builder import Builder
@@ -21,11 +21,10 @@ LAST_OCTAVE_END = 15.99
 EVEN_SCALE, EVEN_END = 2.5, 6.0
 
 
-def by_octaves(b: Builder, x: Operand, columns: tuple[c.Table, ...]) -> Operand:
+def by_octaves(b: Builder, x: Operand, columns: tables.Columns) -> Operand:
     """An odd f32 function that is 1 above 16, from 32 intervals, four to the octave, the first reaching down to 0."""
     form = layout(x)
-    magnitude = b.abs(x)
-    magnitude = b.select(b.gt(magnitude, LAST_OCTAVE_END), LAST_OCTAVE_END, magnitude)
+    magnitude = at_most(b, b.abs(x), LAST_OCTAVE_END)
     first = form.bias + FIRST_OCTAVE << form.fraction
     index = b.maximum(b.shr(b.sub(b.bits(magnitude), first), form.fraction - 2), 0)
     return b.copysign(_evaluate(b, magnitude, index, columns), x)
@@ -33,13 +32,12 @@ def by_octaves(b: Builder, x: Operand, columns: tuple[c.Table, ...]) -> Operand:
 
 def erf_by_table(b: Builder, x: Operand) -> Operand:
     """erf in f64, from 16 intervals centred on k / 2.5."""
-    magnitude = b.abs(x)
-    magnitude = b.select(b.gt(magnitude, EVEN_END), EVEN_END, magnitude)
+    magnitude = at_most(b, b.abs(x), EVEN_END)
     index = b.bits(rounded(b, magnitude, EVEN_SCALE)[0])
-    return b.copysign(_evaluate(b, magnitude, index, c.ERF_PIECES_DOUBLE), x)
+    return b.copysign(_evaluate(b, magnitude, index, tables.ERF_PIECES_DOUBLE), x)
 
 
-def _evaluate(b: Builder, x: Operand, index: Operand, columns: tuple[c.Table, ...]) -> Operand:
+def _evaluate(b: Builder, x: Operand, index: Operand, columns: tables.Columns) -> Operand:
     centres, values, *powers = columns
     centre = b.table(index, centres)
     z = b.xsub(x, centre)

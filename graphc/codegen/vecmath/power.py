@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
+from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp_of_sum, power_series
 from graphc.codegen.vecmath.forms import (
     INF,
@@ -65,9 +66,8 @@ def _near_one(b: Builder, m: Operand) -> tuple[Operand, Operand, c.Polynomial]:
     if not b.wide(m):
         return b.xsub(wide, 1.0), b.const(0.0, wide), c.LOG_SINGLE["f64"]
     index = table_index(b, m)
-    reciprocal, head, tail = (
-        b.cast(b.table(index, values), "f64") for values in (c.RECIPROCAL, c.LOG_HEAD_SINGLE, c.LOG_TAIL_SINGLE)
-    )
+    columns = tables.RECIPROCAL, tables.LOG_HEAD_SINGLE, tables.LOG_TAIL_SINGLE
+    reciprocal, head, tail = (b.cast(b.table(index, column), "f64") for column in columns)
     return b.fma(wide, reciprocal, -1.0), b.add(head, tail), c.LOG_NARROW_SINGLE["f64"]
 
 
@@ -84,14 +84,14 @@ def _log_by_table(b: Builder, m: Operand, e: Operand) -> Pair:
     """log(m 2^e) = e ln 2 + log(1/c) + log(1 + r), m c = 1 + r + lost."""
     ln2, ln2_tail, _ = c.LN2["f64"]
     index = table_index(b, m)
-    product, lost = multiply_exactly(b, m, b.table(index, c.RECIPROCAL))
+    product, lost = multiply_exactly(b, m, b.table(index, tables.RECIPROCAL))
     r = b.xsub(product, 1.0)
-    start, error = add_exactly(b, b.fma(e, ln2, b.table(index, c.LOG_HEAD)), r)
+    start, error = add_exactly(b, b.fma(e, ln2, b.table(index, tables.LOG_HEAD)), r)
     square, square_error = multiply_exactly(b, b.xmul(r, -0.5), r)
     total, second_error = add_exactly(b, start, square)
     cubic = b.mul(b.mul(b.mul(r, r), r), estrin(b, r, c.LOG_NARROW_DOUBLE["f64"]))
     slope = b.fma(r, b.xsub(r, 1.0), 1.0)  # 1 / (1 + r) as far as it matters for the lost part
-    low = b.add(cubic, b.fma(e, ln2_tail, b.table(index, c.LOG_TAIL)))
+    low = b.add(cubic, b.fma(e, ln2_tail, b.table(index, tables.LOG_TAIL)))
     low = b.xadd(low, b.fma(lost, slope, square_error))
     return add_exactly(b, total, b.xadd(low, b.xadd(error, second_error)))
 

@@ -143,3 +143,6 @@ def _aligned(x: Any, labels: str, target: str) -> Any:
 def _finish(term: Labelled, output: str, extents: dict[str, Size]) -> Any:
     x, labels = _drop(term, set(output))
     return broadcast_to(_ordered(x, labels, output), tuple(extents[c] for c in output))
+
+
+__all__ = ["einsum"]

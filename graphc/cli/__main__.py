@@ -1,0 +1,7 @@
+"""`python -m graphc.cli` is `graphc`."""
+
+import sys
+
+from graphc.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,147 @@
+"""The thread pool: every chunk exactly once, under stress, from several threads, after a fork of the process."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import numpy as np
+import pytest
+
+from graphc.codegen.engine import Library
+from graphc.codegen.pool import _quota, default_threads, fork_address, pool_text
+
+# Adds 1 to words[chunk], after `words[63]` rounds of a loop.
+COUNT = """
+define void @count(ptr %words, i32 %chunk, i32 %chunks) {
+entry:
+  %rounds.at = getelementptr i64, ptr %words, i64 63
+  %rounds = load i64, ptr %rounds.at, align 8
+  br label %loop
+loop:
+  %i = phi i64 [0, %entry], [%next, %loop]
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %rounds
+  br i1 %more, label %loop, label %done
+done:
+  %at = getelementptr i64, ptr %words, i32 %chunk
+  %old = atomicrmw add ptr %at, i64 1 monotonic, align 8
+  ret void
+}
+"""
+TESTS = str(Path(__file__).parents[1])
+LIBRARY = Library(COUNT, ["count"])
+Fork = Callable[[int, int, int], None]
+
+
+def fork_function(threads: int, *, hold_lock: bool = True) -> Fork:
+    make = ctypes.PYFUNCTYPE if hold_lock else ctypes.CFUNCTYPE
+    return make(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(fork_address(threads))
+
+
+def run(fork: Fork, chunks: int, times: int, rounds: int = 0) -> None:
+    words = np.zeros(64, "i8")
+    words[63] = rounds
+    for _ in range(times):
+        fork(LIBRARY["count"], words.ctypes.data, chunks)
+    assert (words[:chunks] == times).all()
+    assert not words[chunks:63].any()
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.parametrize("chunks", [0, 1, 2, 7, 60])
+def test_every_chunk_runs_once(threads: int, chunks: int) -> None:
+    fork = fork_function(threads)
+    run(fork, chunks, 2000)
+    run(fork, chunks, 20, rounds=20_000)
+
+
+def test_workers_wake_after_sleep() -> None:
+    fork = fork_function(3)
+    for pause in (0.0, 0.003, 0.02) * 5:
+        time.sleep(pause)
+        run(fork, 5, 3, rounds=1000)
+
+
+def test_forks_of_several_threads_at_once() -> None:
+    fork = fork_function(2, hold_lock=False)
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            run(fork, 9, 1000, rounds=50)
+        except AssertionError as e:
+            failed.append(e)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failed
+
+
+def test_a_child_process_has_workers_of_its_own() -> None:
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this system")
+    code = (
+        f"import os, sys; sys.path.insert(0, {TESTS!r})\n"
+        "from codegen.test_pool import fork_function, run\n"
+        "fork = fork_function(2); run(fork, 8, 500)\n"
+        "child = os.fork()\n"
+        "run(fork, 8, 500, rounds=1000)\n"
+        "if child == 0: os._exit(0)\n"
+        "sys.exit(os.waitpid(child, 0)[1])\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+def test_the_process_ends_while_workers_spin() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {TESTS!r})\n"
+        "from codegen.test_pool import fork_function, run\n"
+        "run(fork_function(2), 4, 10)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_one_thread_needs_no_pool() -> None:
+    assert fork_address(1) == 0
+    assert fork_address(2) == fork_address(2) != 0
+    with pytest.raises(ValueError, match="at least one"):
+        fork_address(0)
+
+
+def test_default_threads_respect_affinity() -> None:
+    assert 1 <= default_threads() <= (os.cpu_count() or 1)
+    if hasattr(os, "sched_setaffinity"):
+        allowed = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(allowed)})
+        try:
+            assert default_threads() == 1
+        finally:
+            os.sched_setaffinity(0, allowed)
+
+
+def test_quota_of_a_control_group(tmp_path: Path) -> None:
+    assert _quota(tmp_path) is None
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("350000\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert _quota(tmp_path) == 3
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert _quota(tmp_path) == 1
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert _quota(tmp_path) is None
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
+def test_the_text_is_valid_for_every_architecture(architecture: str) -> None:
+    llvm.parse_assembly(pool_text(4, architecture)).verify()

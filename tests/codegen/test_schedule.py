@@ -1,0 +1,176 @@
+"""Schedules: the same answers for every plan, and what each step does to the loops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from codegen import nest_kernels as nk
+
+from graphc.codegen import interp, monoids
+from graphc.codegen.cluster import Cluster
+from graphc.codegen.loops import Fold, Loop, Merge, Phase, Prefetch, parts, statements
+from graphc.codegen.lower import lower
+from graphc.codegen.schedule import Plan, schedule
+from graphc.codegen.schedule_reductions import BLOCK
+from graphc.ir.poly import Poly
+
+N, D = Poly.of("n"), Poly.of("d")
+PLANS = {"auto": Plan(), "plain": Plan(unroll=1, jam=1, prefetch=0), "narrow": Plan(lanes=4, unroll=2, jam=3)}
+
+
+def loops(kernel):
+    """Every loop, the rests of loops included."""
+    return [q for p in kernel.phases for s in statements(p.body) if isinstance(s, Loop) for q in parts(s)]
+
+
+def vectors(kernel):
+    return [s for s in loops(kernel) if s.kind == "vector"]
+
+
+@pytest.mark.parametrize("name", nk.CASES)
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+@pytest.mark.parametrize("static", [False, True], ids=["symbolic", "static"])
+def test_scheduled_nest_computes_what_numpy_does(name, plan, static):
+    case = nk.CASES[name]
+    for n, d in [(1, 1), (3, 19), (18, 5)]:
+        kernel = schedule(lower(nk.cluster_of(case, n, d, static)), plan)
+        ins, outs = nk.make(case, n, d)
+        assert interp.run(kernel, {**ins, **outs}, {"n": n, "d": d}) == 0
+        nk.check(case, ins, outs)
+
+
+@pytest.mark.parametrize("name", ["softmax", "layernorm_grad", "logreg", "integers", "scatter_rows"])
+def test_full_vectors_blocks_and_chunks(name):
+    """Rows long enough for the unrolled loops, in many chunks."""
+    case, n, d = nk.CASES[name], 11, 150
+    kernel = schedule(lower(nk.cluster_of(case, n, d, False)))
+    phases = [Phase(p.chunk and replace(p.chunk, grain=1, unit=min(p.chunk.unit, 32)), p.body) for p in kernel.phases]
+    ins, outs = nk.make(case, n, d)
+    assert interp.run(replace(kernel, phases=tuple(phases)), {**ins, **outs}, {"n": n, "d": d}) == 0
+    nk.check(case, ins, outs)
+
+
+@pytest.mark.parametrize("name", [k for k, case in nk.CASES.items() if case.empty])
+def test_empty_spaces(name):
+    case = nk.CASES[name]
+    for n, d in [(0, 5), (5, 0)]:
+        kernel = schedule(lower(nk.cluster_of(case, n, d, False)))
+        ins, outs = nk.make(case, n, d)
+        assert interp.run(kernel, {**ins, **outs}, {"n": n, "d": d}) == 0
+        nk.check(case, ins, outs)
+
+
+def test_lanes_follow_the_widest_type_of_each_loop():
+    s = nk.Space("two", i=N, j=D)
+    x = s.load("x", (N, D), s.i, s.j)
+    s.store("y", (N, D), x.op("exp"), s.i, s.j)
+    s.store("z", (D,), s.load("w", (D,), s.j).cast("f64"), s.j)
+    assert {v.width for v in vectors(schedule(lower(s.c)))} == {16, 8}
+
+
+def test_an_index_of_32_bits_keeps_16_lanes():
+    def widths(dtype):
+        s = nk.Space("arg", i=N, j=D)
+        x = s.load("x", (N, D), s.i, s.j)
+        s.store("y", (N,), s.reduce(monoids.ARGMAX, "j", x, s.position(s.j, dtype))[1], s.i)
+        return {v.width for v in vectors(schedule(lower(s.c)))}
+
+    assert (widths("i32"), widths("i64")) == ({16}, {8})
+
+
+def flat(n):
+    s = nk.Space("flat", i=n)
+    s.store("y", (n,), s.load("x", (n,), s.i) + 1.0, s.i)
+    return schedule(lower(s.c))
+
+
+@pytest.mark.parametrize(
+    "n,shape",
+    [
+        (N, [(64, 16, False), (16, 16, True)]),
+        (128, [(64, 16, False)]),
+        (80, [(64, 16, False), (16, 16, False)]),
+        (37, [(32, 16, False), (16, 16, True)]),
+        (16, [(16, 16, False)]),
+        (5, [(16, 16, True)]),
+    ],
+)
+def test_whole_vectors_then_one_masked_loop(n, shape):
+    assert [(s.step, s.width, s.masked) for s in vectors(flat(n))] == shape
+
+
+def test_heavy_bodies_are_copied_less():
+    def heavy(ops):
+        s = nk.Space("heavy", i=N)
+        v = s.load("x", (N,), s.i)
+        for _ in range(ops):
+            v = v.op("exp")
+        s.store("y", (N,), v, s.i)
+        return vectors(schedule(lower(s.c)))
+
+    assert [s.step for s in heavy(1)] == [32, 16]
+    assert [s.step for s in heavy(10)] == [16, 16]
+    assert [(s.step, s.masked) for s in heavy(60)] == [(16, True)]
+
+
+def code(body):
+    """Statements, counted in every copy of an unrolled loop."""
+    return sum(_code(s) for s in body)
+
+
+def _code(s):
+    if not isinstance(s, Loop):
+        return 1
+    copies = s.hi[0].constant // s.step if s.kind == "unroll" else 1
+    return copies * sum(code(part.body) for part in parts(s))
+
+
+@pytest.mark.parametrize("name", nk.CASES)
+def test_code_size_is_bounded(name):
+    """All copies of a body together stay in proportion to the nest as it was lowered."""
+    naive = lower(nk.cluster_of(nk.CASES[name], 64, 64, False))
+    before, after = (sum(code(p.body) for p in k.phases) for k in (naive, schedule(naive)))
+    assert after <= 7 * before
+
+
+def test_deep_chains_are_not_copied():
+    c = Cluster("deep")
+    i = c.axis("i", N)
+    c.array("x", "f32", "in")
+    c.array("y", "f32", "out")
+    v = c.load("x", i)
+    for k in range(2000):
+        v = c.op("mul" if k % 2 else "add", "f32", v, 1.0 + k)
+    c.store("y", i, v, "i")
+    kernel = schedule(lower(c))
+    assert sum(1 for p in kernel.phases for _ in statements(p.body)) < 2010
+
+
+def test_jam_takes_several_rows_per_visit_of_the_state():
+    kernel = schedule(lower(nk.total(N, D, "i")))
+    assert any(s.var == "i" and s.step == 8 and s.rest for s in loops(kernel))
+    assert not any(s.step == 8 for s in loops(schedule(lower(nk.total(N, D, "i")), Plan(jam=1))) if s.var == "i")
+    exact = schedule(lower(nk.total(16, 100, "i")))
+    assert [s.rest for s in loops(exact) if s.var == "i" and s.step == 8] == [None]
+
+
+def test_cascade_gives_blocks_their_own_accumulators():
+    blocks = [s for s in loops(schedule(lower(nk.total(N, D, "j")))) if s.var == "j.b"]
+    assert [s.step for s in blocks] == [BLOCK]
+    assert any(isinstance(x, Merge) for x in blocks[0].body)
+    short = schedule(lower(nk.total(N, 100, "j")))
+    assert not any(isinstance(x, Merge) for p in short.phases for x in statements(p.body))
+
+
+def test_prefetch_is_for_rows_of_several_stages_in_chunks():
+    hints = [s for p in schedule(lower(nk.softmax(N, D))).phases for s in statements(p.body) if isinstance(s, Prefetch)]
+    assert {str(h.at.substitute("j.v", Poly())) for h in hints} == {"j + d*i + d"}
+    small = schedule(lower(nk.softmax(8, 9)))
+    assert not any(isinstance(s, Prefetch) for p in small.phases for s in statements(p.body))
+
+
+def test_exact_reductions_need_no_blocks():
+    kernel = schedule(lower(nk.integers(N, D)))
+    assert all(not s.var.endswith(".b") for s in loops(kernel))
+    assert any(isinstance(s, Fold) for p in kernel.phases for s in statements(p.body))

@@ -1,0 +1,132 @@
+"""Every rule, text in and text out, and both texts evaluated on NaN, infinities, signed zeros and wrapping integers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from passes.blocks import Block, plain, read_blocks, run, specials, with_dtype
+
+from graphc.ir.graph import Graph
+from graphc.ir.parser import parse_graph
+from graphc.ir.verify import verify
+from graphc.passes.pipelines import all_rule_names, all_rules
+from graphc.passes.rewrite import RewritePass
+from graphc.passes.safe_where import SafeWhere
+from graphc.passes.simplify import Simplify
+from graphc.passes.stabilize import Stabilize
+
+FAMILIES = tuple(f"simplify_{name}" for name in ("arithmetic", "power", "cast", "logic", "movement", "reduction"))
+SAME_BITS = read_blocks(*FAMILIES)
+STABLE = read_blocks("stabilize")
+MASKS = read_blocks("safe_where")
+ROUNDS = {
+    "reduce_of_reduce",
+    "reduce_of_expand",
+    "power_of_small_number",
+    "power_of_half",
+}  # in which last bits may differ
+
+SHARED_SCALE = {"softmax", "softmax_of_gradient"}
+
+
+def _pass_of(block: Block) -> RewritePass:
+    return {"stabilize": Stabilize(), "safe_where": SafeWhere()}.get(block.family, Simplify())
+
+
+@pytest.mark.parametrize("block", SAME_BITS + STABLE + MASKS, ids=str)
+def test_text(block: Block) -> None:
+    fired: Counter[str] = Counter()
+    after = verify(_pass_of(block).run(parse_graph(block.before), fired))
+    assert plain(after) == plain(parse_graph(block.after))
+    assert (fired[block.rule] > 0) == block.fires
+
+
+def test_every_rule_has_a_block() -> None:
+    tested = {b.rule for b in SAME_BITS + STABLE + MASKS if b.fires}
+    assert tested == set(all_rule_names())
+
+
+def test_rule_names_are_unique() -> None:
+    names = [r.name for rules in all_rules().values() for r in rules]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("block", [b for b in SAME_BITS if b.fires], ids=str)
+def test_simplify_keeps_every_bit(block: Block) -> None:
+    graph = parse_graph(block.before)
+    for turn in range(12):
+        feeds = specials(graph, turn)
+        (want,), (got,) = run(block.before, feeds), run(block.after, feeds)
+        assert want.dtype == got.dtype
+        if block.rule in ROUNDS:
+            np.testing.assert_allclose(got, want, rtol=1e-6)
+        else:
+            np.testing.assert_array_equal(got, want)
+        if want.dtype.kind == "f" and block.rule not in ROUNDS:
+            there = ~np.isnan(want)
+            np.testing.assert_array_equal(np.signbit(got[there]), np.signbit(want[there]))
+
+
+@pytest.mark.parametrize("block", [b for b in MASKS if b.fires], ids=str)
+def test_masks_move_without_changing_finite_values(block: Block) -> None:
+    graph = parse_graph(block.before)
+    for turn in range(12):
+        feeds = [np.nan_to_num(a, nan=2.0, posinf=3.0, neginf=-4.0) for a in specials(graph, turn)]
+        feeds = [a + (a == 0) for a in feeds]
+        np.testing.assert_allclose(run(block.after, feeds)[0], run(block.before, feeds)[0], rtol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------- stable formulas
+
+
+@pytest.mark.parametrize("block", [b for b in STABLE if b.fires], ids=str)
+def test_stable_formula_agrees_where_the_first_form_can_be_trusted(block: Block) -> None:
+    rng = np.random.default_rng(0)
+    before, after = (with_dtype(t, "f64") for t in (block.before, block.after))
+    graph = parse_graph(before)
+    for _ in range(20):
+        feeds = [rng.uniform(0.2, 0.9, shape) for shape in _shapes(graph)]
+        np.testing.assert_allclose(run(after, feeds)[0], run(before, feeds)[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("block", [b for b in STABLE if b.fires], ids=str)
+def test_stable_formula_keeps_infinities_and_nan(block: Block) -> None:
+    """Where the first form neither overflows nor gives 0/0 and the like, the second says the same."""
+    graph = parse_graph(with_dtype(block.before, "f64"))
+    for turn in range(12):
+        feeds = [np.where(a == 60.0, 6.0, a) for a in specials(graph, turn)]
+        (want,), (got,) = run(with_dtype(block.before, "f64"), feeds), run(with_dtype(block.after, "f64"), feeds)
+        sure = ~np.isnan(want)
+        np.testing.assert_allclose(got[sure], want[sure], rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("block", [b for b in STABLE if b.fires], ids=str)
+def test_stable_formula_is_no_less_accurate(block: Block) -> None:
+    """Against float64, over eight orders of magnitude, the largest error in float32 does not grow.
+
+    The error of a softmax is taken against its largest item: for the small ones x - max(x) is rounded.
+    """
+    rng = np.random.default_rng(1)
+    graph = parse_graph(block.before)
+    worst = np.zeros(2)
+    for scale in np.logspace(-6, 1.5, 40):
+        feeds = [(rng.normal(size=shape) * scale).astype(np.float32) for shape in _shapes(graph)]
+        exact = run(with_dtype(block.after, "f64"), [f.astype(np.float64) for f in feeds])[0]
+        for k, text in enumerate((block.before, block.after)):
+            worst[k] = max(worst[k], _largest_error(run(text, feeds)[0], exact, block.rule in SHARED_SCALE))
+    assert worst[1] <= max(worst[0], 8.0), f"{worst[0]:.1f} ULP became {worst[1]:.1f}"
+
+
+def _shapes(graph: Graph) -> list[tuple[int, ...]]:
+    return [a.shape for a in specials(graph, 0)]
+
+
+def _largest_error(got: np.ndarray, exact: np.ndarray, shared_scale: bool) -> float:
+    """In units of the last place of float32; a missing number counts as much."""
+    sure = np.isfinite(exact) & (np.abs(exact) > 1e-30)
+    size = np.abs(exact[sure])
+    unit = np.spacing((np.full_like(size, size.max()) if shared_scale else size).astype(np.float32)).astype(np.float64)
+    error = np.abs(got[sure].astype(np.float64) - exact[sure]) / unit
+    return float(np.max(np.nan_to_num(error, nan=1e30, posinf=1e30), initial=0.0))
