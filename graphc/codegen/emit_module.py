@@ -27,8 +27,13 @@ class Step:
 
 
 def module_text(steps: Sequence[Step]) -> str:
-    """The module of a program.  A kernel that several steps share is written once."""
+    """The module of a program; a kernel that several steps share is written once.
+
+    Raises ValueError where two kernels have one name.
+    """
     codes = {s.code.name: s.code for s in steps}
+    if len(codes) < len({s.code for s in steps}):
+        raise ValueError(f"two kernels have one name: {sorted(codes)}")
     declarations = sorted(frozenset[str]().union(*(c.declarations for c in codes.values())))
     return "\n".join([ZEROS_TEXT, _SHARE, *(c.text for c in codes.values()), *_run(steps), *declarations, ""])
 

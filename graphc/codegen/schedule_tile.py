@@ -45,7 +45,9 @@ def _tiled(s: Loop) -> Loop:
 
 
 def _independent(s: Loop) -> bool:
-    """No iteration needs another: neither accumulators nor sums in memory nor loops."""
+    """The iterations may run in any order: no accumulators, and no two stores to one place."""
+    if any(isinstance(x, Store) and x.indices for x in s.body):
+        return False
     return all(isinstance(x, Load | Let | Index | Store | Check | Prefetch) for x in s.body)
 
 

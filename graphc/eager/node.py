@@ -25,6 +25,9 @@ class Blank:
 
     __slots__ = ("dtype", "shape")
 
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
     def __init__(self, array: Saved) -> None:
         self.shape = array.shape
         self.dtype = array.dtype

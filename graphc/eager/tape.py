@@ -200,7 +200,7 @@ def required(tensors: Tensors, role: str) -> list[Tensor]:
             raise GradientError(
                 f"{role} does not require grad",
                 expected="a tensor that requires grad, or is computed from one",
-                got=f"{type(t).__name__} {t!r}"[:120],
+                got=f"{t.type}" if isinstance(t, Tensor) else type(t).__name__,
                 fix="tensor(..., requires_grad=True) before the computation, outside of no_grad",
                 loc=user_location(),
             )

@@ -39,7 +39,7 @@ class Tensor(Array):
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.array = data.array if isinstance(data, Tensor) else np.asarray(data)
-        short_dtype(self.array.dtype)
+        short_dtype(self.array.dtype)  # raises for types that graphc does not have
         self.grad = None
         self.grad_fn = None
         self._requires_grad = False
@@ -92,6 +92,9 @@ class Tensor(Array):
         if not (self._requires_grad and mode.recording):
             return wrapped(copy, None)
         return wrapped(copy, TapeNode(alias, {"tag": 0}, [self.edge], copy, [self.array]))
+
+    def copy(self) -> Tensor:
+        return self.clone()
 
     def detach(self) -> Tensor:
         """The same memory, off the tape."""

@@ -1,0 +1,1 @@
+"""What users call: tracing and compiling functions, transforming them, and defining graphs by hand."""

@@ -62,7 +62,7 @@ def subtract_constant(n: Node) -> Result:
     """x - c -> x + (-c)"""
     x, y = n.inputs
     c = item(y)
-    return None if c is None else add(x, number(_negative(c), x))
+    return None if c is None else fit(add(x, number(_negative(c), x)), n)
 
 
 @rule(mul, div, floordiv)

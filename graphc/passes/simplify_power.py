@@ -27,21 +27,23 @@ def divide_by_power_of_two(n: Node) -> Result:
         return None
     info = np.finfo(numpy_dtype(x.dtype))
     inverse = 1.0 / float(c)
-    return mul(x, number(inverse, x)) if float(info.tiny) <= abs(inverse) <= float(info.max) else None
+    if not float(info.tiny) <= abs(inverse) <= float(info.max):
+        return None
+    return fit(mul(x, number(inverse, x)), n)
 
 
 @rule(floordiv)
 def floor_divide_by_power_of_two(n: Node) -> Result:
     """x // 2^k -> x >> k for integers: an arithmetic shift rounds down"""
     x, k = n.inputs[0], _exponent(n.inputs[1])
-    return None if k is None else shr(x, number(k, x))
+    return None if k is None else fit(shr(x, number(k, x)), n)
 
 
 @rule(mod)
 def remainder_by_power_of_two(n: Node) -> Result:
     """x % 2^k -> x & (2^k - 1) for integers: the remainder takes the sign of the divisor"""
     x, k = n.inputs[0], _exponent(n.inputs[1])
-    return None if k is None else and_(x, number((1 << k) - 1, x))
+    return None if k is None else fit(and_(x, number((1 << k) - 1, x)), n)
 
 
 def _exponent(v: Value) -> int | None:

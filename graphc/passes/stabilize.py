@@ -37,7 +37,7 @@ def log_of_exp(n: Node) -> Result:
 def log_of_one_plus(n: Node) -> Result:
     """log(1 + x) -> log1p(x): 1 + x drops the digits of a small x"""
     x = _plus(n.inputs[0], 1)
-    return None if x is None else log1p(x)
+    return None if x is None else fit(log1p(x), n)
 
 
 @rule(add, sub)
@@ -91,7 +91,7 @@ def quotient_to_sigmoid(n: Node) -> Result:
         return None
     if is_item(top, 1):
         return fit(sigmoid(neg(x)), n)
-    return sigmoid(x) if top == e else None
+    return fit(sigmoid(x), n) if top == e else None
 
 
 @rule(log1p)
@@ -172,7 +172,7 @@ def product_with_reciprocal(n: Node) -> Result:
     """x * (1 / y) -> x / y: one rounding in place of two, and 1 / y may overflow"""
     for x, r in (n.inputs, n.inputs[::-1]):
         if r.op is div and is_item(r.node.inputs[0], 1) and r.shape == n.types[0].shape and item(x) is None:
-            return div(x, r.node.inputs[1])
+            return fit(div(x, r.node.inputs[1]), n)
     return None
 
 

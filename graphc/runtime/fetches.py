@@ -24,10 +24,26 @@ class Fetches:
     updates: tuple[Update, ...]
     structure: Structure
 
-    @property
-    def is_flat(self) -> bool:
-        """One tensor, or a tuple or list of tensors."""
-        return self.structure.kind in (None, tuple, list) and all(c.is_leaf for c in self.structure.children)
+
+def identity(nest: Any) -> Any:
+    """A key for a nest of lists, tuples and dicts: what it holds, by identity, and how.
+
+    The containers' own identities do not count, since a list may change between two runs.  A nest with other containers
+    has no such key (`has_identity`); nor is a key good for longer than the handles that it is made of live.
+    """
+    kind = type(nest)
+    if kind is list or kind is tuple:
+        return (kind, *map(identity, nest))
+    if kind is dict:
+        return (kind, *nest, *map(identity, nest.values()))
+    return id(nest)
+
+
+def has_identity(structure: Structure) -> bool:
+    return structure.kind in _IDENTIFIED and all(map(has_identity, structure.children))
+
+
+_IDENTIFIED = (None, list, tuple, dict)
 
 
 def parse_fetches(graph: Graph, leaves: Sequence[Any], structure: Structure) -> Fetches:

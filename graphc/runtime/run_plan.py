@@ -64,7 +64,7 @@ class RunPlan:
     def _lines(self) -> Iterator[str]:
         stored = {k for _, k in self.stored}
         fetched = [describe(v) for k, v in enumerate(self.results) if k not in stored]
-        yield f"run: fetches {', '.join(fetched) or 'updates only' if stored else 'nothing'}"
+        yield f"run: fetches {', '.join(fetched) or 'no tensor'}"
         yield f"  feeds      {', '.join(self.check.names) or 'nothing'}"
         yield f"  reads      {', '.join(self.run.variables) or 'no variable'}"
         yield f"  updates    {', '.join(name for name, _ in self.stored) or 'no variable'}"
@@ -115,9 +115,9 @@ class Call:
 
     def _is_given(self, kind: type[Any] | None) -> bool:
         """The results come as this nest wants them: one tensor (None), or a container of several, each its own."""
-        count = len(self.plan.results)
-        plain = self._slots() == [(k, False) for k in range(count)]
-        return plain and self.fetches.is_flat and self.fetches.structure.kind is kind and (count == 1) == (kind is None)
+        count, structure = len(self.plan.results), self.fetches.structure
+        is_plain = self._slots() == [(k, False) for k in range(count)] and all(c.is_leaf for c in structure.children)
+        return is_plain and structure.kind is kind and (count == 1) == (kind is None)
 
     def _slots(self) -> list[tuple[int, bool]]:
         """For each fetch its result, and whether to copy it: when it is stored as well, or was handed out before."""
@@ -129,16 +129,13 @@ class Call:
         return slots
 
     def _nested(self) -> Callable[[Collection[Any]], Any]:
-        plan, build = self.plan, self._builder()
-        if len(plan.results) == 1:
-            return lambda values: build((plan(values),))
-        return lambda values: build(plan(values))
+        plan, slots, structure = self.plan, self._slots(), self.fetches.structure
+        is_single = len(plan.results) == 1
+        is_list = structure.kind is list and all(c.is_leaf for c in structure.children)
 
-    def _builder(self) -> Callable[[Sequence[Array]], Any]:
-        """From the results of the plan, in a tuple, to the nest."""
-        slots, structure = self._slots(), self.fetches.structure
-        if self._is_given(list):
-            return list
-        if self.fetches.is_flat and structure.kind is list:
-            return lambda results: [results[k].copy() if copy else results[k] for k, copy in slots]
-        return lambda results: structure.unflatten([results[k].copy() if copy else results[k] for k, copy in slots])
+        def run(values: Collection[Any]) -> Any:
+            results = (plan(values),) if is_single else plan(values)
+            arrays = [results[k].copy() if copy else results[k] for k, copy in slots]
+            return arrays if is_list else structure.unflatten(arrays)
+
+        return run

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
 
-from graphc.errors import SignatureError
+from graphc.errors import FeedError, SignatureError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.runtime.executable import Executable, Native, compile_graph
-from graphc.runtime.fetches import parse_feeds, parse_fetches
+from graphc.runtime.fetches import has_identity, identity, parse_feeds, parse_fetches
 from graphc.runtime.run_plan import Call, RunPlan, make_plan
 from graphc.runtime.stages import Stages
 from graphc.runtime.tree import Structure, flatten
@@ -57,12 +57,8 @@ class Session:
         Raises FeedError, MissingFeedError, FetchError, GraphMismatchError, ClosedSessionError.
         """
         feed = feed or {}
-        kind = type(fetches)
-        if kind is list or kind is tuple:
-            key = (kind, *map(id, fetches), None, *feed)
-        else:
-            key = (None, id(fetches), *feed)
-        call = self._calls.get(key) or self._find(key, fetches, feed)
+        key = (identity(fetches), *feed)
+        call = self._calls.get(key) or self._find(fetches, _handles(feed), key)
         return call.run(feed.values())
 
     def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
@@ -71,31 +67,26 @@ class Session:
         Where the fetches are one tensor or a tuple and no variable is read or written it is the native entry point
         itself; such a function holds its own code and outlives the session.
         """
-        call = self._find(None, fetches, tuple(feeds))
+        call = self._find(fetches, feeds)
         return call.native or _counted(call)
 
     def stages(self, fetches: Any, feeds: Iterable[Any] = ()) -> Stages:
         """The stages of the compilation of one run, each of which prints: graph, optimized, loops, llvm ..."""
-        plan = self._find(None, fetches, tuple(feeds)).plan
+        plan = self._find(fetches, feeds).plan
         return plan.executable.stages if isinstance(plan.executable, Native) else Stages(plan.run.graph, "O0")
 
-    def _find(self, key: tuple[Any, ...] | None, fetches: Any, feeds: Iterable[Any]) -> Call:
-        """The call of these handles, however they are nested; `key` may find it faster the next time.
-
-        Nests are keys by what they hold, never by their own identity: a list may change between two runs.
-        """
+    def _find(self, fetches: Any, feeds: Iterable[Any], key: tuple[Any, ...] = ()) -> Call:
+        """The call of these handles, which `key` finds from the next time on if it can tell nests apart."""
         leaves, structure = flatten(fetches)
         handles = tuple(feeds)
-        nest_key = (structure, *map(id, leaves), None, *map(id, handles))
         with self._building:
-            call = self._calls.get(nest_key) or self._prepare(leaves, structure, handles)
-            self._calls[nest_key] = call
-            if key is not None and call.fetches.is_flat:
+            self._state.snapshot()  # raises when the session is closed
+            call = self._prepare(leaves, structure, handles)
+            if key and has_identity(structure):
                 self._calls[key] = call
         return call
 
     def _prepare(self, leaves: list[Any], structure: Structure, handles: tuple[Any, ...]) -> Call:
-        self._state.snapshot()  # raises when the session is closed
         fetches = parse_fetches(self.graph, leaves, structure)
         feeds = parse_feeds(self.graph, handles)
         self.graph.frozen = True
@@ -105,7 +96,8 @@ class Session:
     def _plan(self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...]) -> RunPlan:
         key = values, feeds, updates
         if key not in self._plans:
-            self._state.initialise()
+            with self._state.lock:
+                self._state.initialise()
             self._plans[key] = make_plan(self._state, values, feeds, updates, self._compile)
         return self._plans[key]
 
@@ -147,6 +139,15 @@ class Session:
         """In a child process: a lock that another thread held at the fork would never be released."""
         self._building = RLock()
         self._state.after_fork()
+
+
+def _handles(feed: object) -> tuple[Any, ...]:
+    if not isinstance(feed, Mapping):
+        raise FeedError(
+            "a feed is a mapping from tensors or names to arrays",
+            expected="feed={x: array}", got=type(feed).__name__, fix="feed={x: array, ...}", loc=user_location(),
+        )  # fmt: skip
+    return tuple(feed)
 
 
 def _counted(call: Call) -> Callable[..., Any]:

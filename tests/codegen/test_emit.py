@@ -12,6 +12,10 @@ from codegen.nest_kernels import CASES, Case, check, cluster_of, make
 
 from graphc.codegen import interp, monoids
 from graphc.codegen.array_layout import numpy_dtype
+from graphc.codegen.emit import emit
+from graphc.codegen.emit_module import Step, module_text
+from graphc.codegen.engine import Library, host
+from graphc.codegen.entry import run_function
 from graphc.codegen.loops import (
     Accumulate,
     Body,
@@ -332,6 +336,21 @@ def test_a_chain_of_two_thousand_operations() -> None:
     out = np.zeros(11)
     Native(k)({"in": np.arange(11.0), "out": out})
     np.testing.assert_array_equal(out, np.arange(11.0) + 2000)
+
+
+def test_steps_share_a_kernel_and_the_table_of_words() -> None:
+    body = (Load("x", "in", I), Let("y", "add", ("x", 1), "i64"), Store("out", I, "y"))
+    one = kernel({"in": ("i64", "in"), "out": ("i64", "out")}, (Loop("i", Poly(), (P("n"),), body),), ("n",))
+    code = emit(one, host().features)
+    text = module_text([Step(code, (0, 1, 3)), Step(code, (1, 2, 3))])
+    library = Library(text, ["run"])
+    x, y, z = (np.arange(5) for _ in range(3))
+    words = np.array([x.ctypes.data, y.ctypes.data, z.ctypes.data, 5], "i8")
+    assert run_function(library["run"])(words.ctypes.data, None) == 0
+    np.testing.assert_array_equal(z, x + 2)
+    other = emit(kernel({"out": ("i64", "out")}, ()), host().features)
+    with pytest.raises(ValueError, match="one name"):
+        module_text([Step(code, (0, 1, 3)), Step(other, (0,))])
 
 
 @pytest.mark.parametrize("n", [0, 1, 100, 100_000])

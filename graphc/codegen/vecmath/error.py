@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp, exp_parts
-from graphc.codegen.vecmath.forms import add_exactly, at_most, clamp, estrin, multiply_exactly, scale
+from graphc.codegen.vecmath.forms import add_exactly, at_most, clamp, estrin, multiply_exactly, one_plus, scale
 from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def _erfcx(b: Builder, a: Operand) -> tuple[Operand, Operand]:
 
 def _reciprocal_of_next(b: Builder, a: Operand) -> tuple[Operand, Operand]:
     """1 / (a + 1) in two parts, for a >= 1/2."""
-    total = b.xadd(a, 1.0)
-    lost = b.xsub(a, b.xsub(total, 1.0))
+    total, lost = one_plus(b, a)
     w = b.div(1.0, total)
     remainder = b.fma(b.neg(w), lost, b.fma(b.neg(w), total, 1.0))
     return w, b.mul(remainder, w)

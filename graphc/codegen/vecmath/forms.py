@@ -73,6 +73,12 @@ def add_exactly(b: Builder, large: Number, small: Number) -> tuple[Operand, Oper
     return total, b.xadd(b.xsub(large, total), small)
 
 
+def one_plus(b: Builder, x: Operand) -> tuple[Operand, Operand]:
+    """(1 + x, rounding error), exact unless |x| is so large that 1 hardly counts."""
+    total = b.xadd(x, 1.0)
+    return total, b.xsub(x, b.xsub(total, 1.0))
+
+
 def multiply_exactly(b: Builder, x: Operand, y: Number) -> tuple[Operand, Operand]:
     """(product, rounding error)."""
     product = b.xmul(x, y)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp_plus_one, half_exp
-from graphc.codegen.vecmath.forms import NAN, add_exactly, at_most, estrin
+from graphc.codegen.vecmath.forms import NAN, add_exactly, at_most, estrin, one_plus
 from graphc.codegen.vecmath.logarithm import log_of_sum
 from graphc.codegen.vecmath.piecewise import by_octaves
 
@@ -69,10 +69,8 @@ def acosh(b: Builder, x: Operand) -> Operand:
     t = b.xsub(x, 1.0)
     root = b.sqrt(b.fma(t, t, b.add(t, t)))
     above_one, lost = add_exactly(b, root, t)
-    larger, smaller = b.select(b.gt(above_one, 1.0), above_one, 1.0), b.select(b.gt(above_one, 1.0), 1.0, above_one)
-    total, error = add_exactly(b, larger, smaller)
-    value = _log_of_root_sum(b, x, total, b.add(error, lost))
-    return b.select(b.lt(x, 1.0), NAN, value)
+    total, error = one_plus(b, above_one)
+    return b.select(b.lt(x, 1.0), NAN, _log_of_root_sum(b, x, total, b.add(error, lost)))
 
 
 def _log_of_root_sum(b: Builder, x: Operand, total: Operand, error: Operand) -> Operand:

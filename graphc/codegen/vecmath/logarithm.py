@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
-from graphc.codegen.vecmath.forms import INF, NAN, add_exactly, estrin, keep_zero, layout, multiply_exactly, rounded
+from graphc.codegen.vecmath.forms import (
+    INF,
+    NAN,
+    add_exactly,
+    estrin,
+    keep_zero,
+    layout,
+    multiply_exactly,
+    one_plus,
+    rounded,
+)
 
 if TYPE_CHECKING:
     from graphc.codegen.builder import Builder
@@ -55,8 +65,7 @@ def log10(b: Builder, x: Operand) -> Operand:
 
 def log1p(b: Builder, x: Operand) -> Operand:
     """log(1 + x)."""
-    u = b.xadd(x, 1.0)
-    return keep_zero(b, x, log_of_sum(b, u, b.xsub(x, b.xsub(u, 1.0))))
+    return keep_zero(b, x, log_of_sum(b, *one_plus(b, x)))
 
 
 def log_of_sum(b: Builder, u: Operand, low: Operand, doublings: Operand | None = None) -> Operand:

@@ -19,6 +19,7 @@ from graphc.codegen.vecmath.forms import (
     estrin,
     horner,
     multiply_exactly,
+    one_plus,
     scale,
     sign_bit,
 )
@@ -110,8 +111,7 @@ def _log_by_series(b: Builder, m: Operand, e: Operand) -> Pair:
 def _ratio(b: Builder, m: Operand) -> Pair:
     """(m - 1) / (m + 1) in two parts; m - 1 is exact."""
     numerator = b.xsub(m, 1.0)
-    denominator = b.xadd(m, 1.0)
-    lost = b.xsub(m, b.xsub(denominator, 1.0))
+    denominator, lost = one_plus(b, m)
     s = b.div(numerator, denominator)
     left = b.fma(b.neg(s), lost, b.fma(b.neg(s), denominator, numerator))
     return s, b.div(left, denominator)

@@ -1,0 +1,54 @@
+"""One compilation of a function: its code, how arguments reach it and how results are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.frontend.signature import Call
+from graphc.frontend.trace import Results
+from graphc.ir.graph import Graph
+from graphc.ir.types import Type
+from graphc.runtime.executable import Executable, compile_graph
+from graphc.runtime.feeds import FeedCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`check` converts arguments to `types`; `fast` takes arrays that are of these types already."""
+
+    call: Call
+    types: tuple[Type, ...]
+    results: Results
+    executable: Executable
+    check: FeedCheck
+    fast: Callable[..., Any]
+    why: str
+
+    @staticmethod
+    def make(graph: Graph, results: Results, call: Call, why: str, **options: Any) -> Compiled:
+        options = options if graph.outputs else {**options, "level": "O0"}  # nothing to compute, nothing to compile
+        executable = compile_graph(graph, **options, unwrap=results.is_single)
+        names = [str(v.node.attrs["name"]) for v in graph.inputs]
+        types = tuple(v.type for v in graph.inputs)
+        fast = _fast(executable, results)
+        return Compiled(call, types, results, executable, FeedCheck(names, types), fast, why)
+
+    def run(self, arrays: Collection[Any]) -> Any:
+        """Checked arrays in, the function's result out."""
+        return self.results.rebuild(self.executable(*arrays))
+
+    @property
+    def title(self) -> str:
+        arguments = ", ".join(map(str, self.types))
+        return f"({arguments}){f'  compiled because {self.why}' if self.why else ''}"
+
+
+def _fast(executable: Executable, results: Results) -> Callable[..., Any]:
+    native = executable.native
+    if native is not None:
+        return native if results.is_single else lambda *arrays: results.rebuild(native(*arrays))
+    if results.is_single:
+        return lambda *arrays: executable(*arrays)[0]
+    return lambda *arrays: results.rebuild(executable(*arrays))

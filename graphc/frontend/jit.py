@@ -1,0 +1,184 @@
+"""`jit`: a function of arrays becomes native code at its first call with arguments of a kind.
+
+Arguments are of the same kind when arrays have the same element type and shape (or fit the declared signature), nests
+have the same structure, and what is static is equal.  Every kind is compiled once; `explain()` says what made a kind
+new.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from threading import RLock
+from types import MethodType
+from typing import Any, overload
+
+from graphc.errors import SignatureError
+from graphc.frontend.compiled import Compiled
+from graphc.frontend.signature import Call, parse_signature
+from graphc.frontend.trace import function_name, trace_leaves
+from graphc.ir.graph import Graph
+from graphc.ir.location import user_location
+from graphc.ir.types import Type
+from graphc.runtime.executable import Executable
+
+Function = Callable[..., Any]
+_REMEMBERED = 4096
+_kind = attrgetter("__class__", "dtype", "shape")
+
+
+class Jit:
+    """A compiled function; made by `jit`.
+
+    Called with arrays, numbers and nests of them it runs native code and returns new arrays (0-d ones for scalars) in
+    the nest that the function returns.  Called with tensors it is the function itself: inside another trace it becomes
+    part of that graph, on eager tensors it is recorded on their tape.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        *,
+        signature: str | Sequence[Type] | None = None,
+        static_argnums: int | Sequence[int] = (),
+        level: str = "O3",
+        disable: Sequence[str] = (),
+        threads: int | None = None,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.signature = signature
+        self.static_argnums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+        self.name = function_name(function)
+        self.level, self.disable, self.threads = level, tuple(disable), threads
+        self._declared = None if signature is None else parse_signature(signature)
+        self._compiled: dict[Any, Compiled] = {}
+        self._fast: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self._lock = RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises SignatureError and FeedError for arguments that do not fit the signature."""
+        if not kwargs:
+            try:
+                run = self._fast.get(tuple(map(_kind, args)))
+            except (AttributeError, TypeError):  # not all are arrays
+                run = None
+            if run is not None:
+                return run(*args)
+        call = Call.of(args, kwargs, self.static_argnums)
+        if call.has_tensors:
+            return self.function(*args, **kwargs)
+        compiled = self._find(call)
+        arrays = compiled.check(call.dynamic)
+        if not kwargs and call.is_plain(arrays):
+            self._remember(tuple(map(_kind, args)), compiled.fast)
+        return compiled.run(arrays)
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        """As a method: the instance is a static argument, known by its identity."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<jit {self.function!r}, {self.cache_size} compiled>"
+
+    # ----------------------------------------------------------------------------------------------------- stages
+
+    def trace(self, *args: Any, **kwargs: Any) -> Graph:
+        """The graph as the function writes it; with a signature no arguments are needed."""
+        return self._trace(self._call(args, kwargs))[0]
+
+    def optimize(self, *args: Any, **kwargs: Any) -> Graph:
+        """The graph after the passes."""
+        from graphc.passes.pipelines import optimize
+
+        return optimize(self.trace(*args, **kwargs), self.level, self.disable)
+
+    def compile(self, *args: Any, **kwargs: Any) -> Executable:
+        """The native code for arguments of this kind, without running it."""
+        return self._find(self._call(args, kwargs)).executable
+
+    @property
+    def cache_size(self) -> int:
+        """How many kinds of arguments have been compiled."""
+        return len(self._compiled)
+
+    def explain(self) -> str:
+        """What was compiled, for which arguments, and what made each kind new."""
+        if not self._compiled:
+            return f"{self.name}: nothing compiled yet"
+        return "\n\n".join(f"{self.name}{c.title}\n{c.executable.explain()}" for c in self._compiled.values())
+
+    # ----------------------------------------------------------------------------------------------------- inside
+
+    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+        """The arguments of a stage; the declared types stand for missing ones."""
+        if not args and not kwargs and self._declared is not None:
+            args = self._declared
+        return Call.of(args, kwargs, self.static_argnums)
+
+    def _trace(self, call: Call) -> tuple[Graph, Any]:
+        return trace_leaves(self.function, call.structure, call.values, call.placed(self._types(call)))
+
+    def _types(self, call: Call) -> Sequence[Type]:
+        if self._declared is None:
+            return call.types
+        if len(self._declared) != len(call.dynamic):
+            raise SignatureError(
+                f"{self.name} is declared for another number of arrays",
+                expected=", ".join(map(str, self._declared)),
+                got=f"{len(call.dynamic)} arrays or floats",
+                loc=user_location(),
+            )
+        return self._declared
+
+    def _find(self, call: Call) -> Compiled:
+        key = call.key(self._types(call))
+        known = self._compiled.get(key)
+        if known is not None:
+            return known
+        with self._lock:
+            if key not in self._compiled:
+                self._compiled[key] = self._compile(call)
+            return self._compiled[key]
+
+    def _compile(self, call: Call) -> Compiled:
+        graph, results = self._trace(call)
+        last = next(reversed(self._compiled.values()), None)
+        why = call.difference(last.call, last.types) if last else ""
+        return Compiled.make(graph, results, call, why, level=self.level, disable=self.disable, threads=self.threads)
+
+    def _remember(self, kinds: tuple[Any, ...], run: Callable[..., Any]) -> None:
+        if len(self._fast) >= _REMEMBERED:
+            self._fast.clear()
+        self._fast[kinds] = run
+
+
+@overload
+def jit(f: Function) -> Jit: ...
+@overload
+def jit(
+    f: None = None,
+    *,
+    signature: str | Sequence[Type] | None = None,
+    static_argnums: int | Sequence[int] = (),
+    level: str = "O3",
+    disable: Sequence[str] = (),
+    threads: int | None = None,
+) -> Callable[[Function], Jit]: ...
+
+
+def jit(f: Function | None = None, **options: Any) -> Any:
+    """Compile a function written with NumPy; as a decorator with or without options.
+
+    signature: types of the arrays among the arguments, in order, "f32[batch,64], f32[64,10]"; a name is an extent of
+    any size, and one compilation serves all.  static_argnums: positions of arguments that are constants of the code;
+    ints, bools, strings and None are so anyway.  level, disable: as of `graphc.Session`.
+
+        @jit
+        def predict(x, w):
+            return np.tanh(x @ w)
+    """
+    if f is None:
+        return lambda g: jit(g, **options)
+    return Jit(f, **options)
