@@ -49,11 +49,20 @@ def main():
     compiled = static(x, w)
     value, slope = compiled(x, w)
     eager_value, eager_slope = dynamic(x, w)
-    print(f"value     static {float(value):.12f}   dynamic {float(eager_value):.12f}")
-    print(f"gradient  largest difference {np.abs(slope - np.asarray(eager_slope)).max():.1e}")
-    print(f"nodes     static 0 per call       dynamic {len(ancestors([eager_value]))} per call")
-    print(f"time      static {microseconds(lambda: compiled(x, w)):.1f} us"
-          f"            dynamic {microseconds(lambda: dynamic(x, w)):.1f} us")  # fmt: skip
+    difference = np.abs(slope - np.asarray(eager_slope)).max()
+    rows = [
+        ("", "static", "dynamic"),
+        ("value", f"{float(value):.12f}", f"{float(eager_value):.12f}"),
+        ("nodes built per call", "0", str(len(ancestors([eager_value])))),
+        (
+            "time per call",
+            f"{microseconds(lambda: compiled(x, w)):.1f} us",
+            f"{microseconds(lambda: dynamic(x, w)):.1f} us",
+        ),
+        ("largest difference of the gradients", "", f"{difference:.1e}"),
+    ]
+    for name, left, right in rows:
+        print(f"{name:36} {left:>16} {right:>16}")
 
 
 if __name__ == "__main__":

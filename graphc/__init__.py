@@ -1,0 +1,78 @@
+"""graphc: a static-graph compiler for numeric Python, and beside it an eager twin.
+
+    import numpy as np, graphc as gx
+
+    @gx.jit
+    def predict(x, w):
+        return np.tanh(x @ w)
+
+Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from graphc import eager, errors, numpy
+    from graphc.autodiff.check import check_grads
+    from graphc.frontend.define import gradients, placeholder, variable
+    from graphc.frontend.jit import jit
+    from graphc.frontend.transforms import grad, jvp, stop_gradient, value_and_grad, vjp
+    from graphc.ir.graph import Graph
+    from graphc.ir.types import Dim
+    from graphc.runtime.session import Session
+
+_HOMES = {
+    "Dim": "ir.types",
+    "Graph": "ir.graph",
+    "Session": "runtime.session",
+    "check_grads": "autodiff.check",
+    "grad": "frontend.transforms",
+    "gradients": "frontend.define",
+    "jit": "frontend.jit",
+    "jvp": "frontend.transforms",
+    "placeholder": "frontend.define",
+    "stop_gradient": "frontend.transforms",
+    "value_and_grad": "frontend.transforms",
+    "variable": "frontend.define",
+    "vjp": "frontend.transforms",
+}
+_ROOMS = ("eager", "errors", "numpy")
+
+__all__ = [
+    "Dim",
+    "Graph",
+    "Session",
+    "__version__",
+    "check_grads",
+    "eager",
+    "errors",
+    "grad",
+    "gradients",
+    "jit",
+    "jvp",
+    "numpy",
+    "placeholder",
+    "stop_gradient",
+    "value_and_grad",
+    "variable",
+    "vjp",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"graphc.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'graphc' has no attribute {name!r}")
+    value = getattr(import_module(f"graphc.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -243,6 +243,7 @@ def test_message(world, error, mistake):
     with pytest.raises(error) as caught:
         mistake(world)
     assert type(caught.value) is error
+    assert caught.value.__cause__ is None and (caught.value.__context__ is None or caught.value.__suppress_context__)
     text = str(caught.value)
     assert len(text.splitlines()) <= LONGEST
     for part in ("expected:", "got:", "write:"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 COST = {
     "div": 8,
     "sqrt": 8,
+    "rsqrt": 14,
     "quotient": 12,
     "rest": 12,
     "floordiv": 14,

@@ -23,7 +23,7 @@ scheduled has width 1.  An unroll loop is copied; the folds of its copies are li
 values costs one merge.
 
 *Empty loops.*  A statement is reached exactly when every loop around it runs, and the address of every load that is
-reached is valid; a guarded load touches no memory where a guard fails.  A statement of a loop body may therefore be
+reached is valid; a guarded access touches no memory where a guard fails.  A statement of a loop body may therefore be
 hoisted out of its loop only behind a test that the loop runs at all.
 
 *Sharing.*  Storage that is only read, and is not aliased by an output, does not change: such loads are pure.  All lanes

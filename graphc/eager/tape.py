@@ -125,7 +125,8 @@ class _Sweep:
         if all(e is None for e in edges):
             return
         y, *xs = self._saved(node)
-        parts = [None] * len(xs) if g is None else node.op.vjp(g, y, *xs, **node.attrs)  # type: ignore[misc]
+        rule = node.op.vjp
+        parts = [None] * len(xs) if rule is None or g is None else rule(g, y, *xs, **node.attrs)
         for edge, part, x in zip(edges, parts, xs, strict=True):
             if edge is not None:
                 self._send(edge, part if part is None or part.shape == x.shape else sum_to(part, x.shape))

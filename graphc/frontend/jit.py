@@ -8,11 +8,13 @@ new.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from threading import RLock
 from types import MethodType
 from typing import Any, overload
+
+import numpy as np
 
 from graphc.errors import SignatureError
 from graphc.frontend.compiled import Compiled
@@ -71,7 +73,7 @@ class Jit:
             return self.function(*args, **kwargs)
         compiled = self._find(call)
         arrays = compiled.check(call.dynamic)
-        if not kwargs and call.is_plain(arrays):
+        if not kwargs and _is_plain(args, arrays):
             self._remember(tuple(map(_kind, args)), compiled.fast)
         return compiled.run(arrays)
 
@@ -152,6 +154,13 @@ class Jit:
         if len(self._fast) >= _REMEMBERED:
             self._fast.clear()
         self._fast[kinds] = run
+
+
+def _is_plain(args: Sequence[Any], checked: Collection[Any]) -> bool:
+    """The arguments are nothing but arrays, and needed no conversion."""
+    return len(args) == len(checked) and all(
+        a is b and type(a) is np.ndarray for a, b in zip(args, checked, strict=True)
+    )
 
 
 @overload

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from graphc.errors import SignatureError
 from graphc.frontend.trace import abstract
@@ -65,12 +63,6 @@ class Call:
     @property
     def has_tensors(self) -> bool:
         return any(isinstance(v, Array) for v in self.values)
-
-    def is_plain(self, arrays: Collection[Any]) -> bool:
-        """The arguments are nothing but arrays, which needed no conversion."""
-        return len(self.values) == len(arrays) and all(
-            a is b and type(a) is np.ndarray for a, b in zip(self.values, arrays, strict=True)
-        )
 
     def placed(self, types: Sequence[Type]) -> list[Type | None]:
         """A type for every leaf, None for static ones."""

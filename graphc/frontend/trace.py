@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -127,22 +128,24 @@ def argument_names(f: Function, structure: Structure) -> list[str]:
 
 def _parameters(f: Function) -> Iterator[str]:
     """The names of positional parameters, then arg2, arg3, ..."""
+    named = [
+        p.name for p in parameters(f).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    yield from named
+    yield from (f"arg{k}" for k in count(len(named)))
+
+
+def parameters(f: Function) -> inspect.Signature:
+    """The parameters of a function, none where it is written in C and does not tell."""
     try:
-        known = [p for p in inspect.signature(f).parameters.values() if p.kind is not p.KEYWORD_ONLY]
-    except (TypeError, ValueError):  # a callable written in C has no signature
-        known = []
-    k = 0
-    for k, p in enumerate(known, 1):
-        if p.kind is p.VAR_POSITIONAL:
-            k -= 1
-            break
-        yield p.name
-    while True:
-        yield f"arg{k}"
-        k += 1
+        return inspect.signature(f)
+    except (TypeError, ValueError):
+        return inspect.Signature()
 
 
 def _definition(f: Function) -> Location:
     """Where the function is written; of a callable without code, where it is traced."""
+    while hasattr(f, "differentiates"):
+        f = f.differentiates
     code = getattr(inspect.unwrap(f), "__code__", None)
     return Location(code.co_filename, code.co_firstlineno, code.co_name) if code else user_location()

@@ -48,6 +48,8 @@ def short_dtype(dtype: Any) -> str:
 
     Raises DTypeError for complex numbers, strings, objects and the like.
     """
+    if isinstance(dtype, np.dtype) and dtype in _SHORT:
+        return _SHORT[dtype]
     if isinstance(dtype, str) and dtype in NUMPY_NAMES:
         return dtype
     try:

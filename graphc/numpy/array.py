@@ -153,7 +153,7 @@ class Array:
         return ew.remainder(other, self)
 
     def __pow__(self, other: Any) -> Any:
-        return ew.power(self, other)
+        return fm.raised(self, other)
 
     def __rpow__(self, other: Any) -> Any:
         return ew.power(other, self)

@@ -60,11 +60,11 @@ _METHODS: dict[tuple[str, str], Function] = {
 
 
 def unsupported(what: str, fix: str = "") -> UnsupportedError:
-    near = difflib.get_close_matches(what.rpartition(".")[2], NAMES, n=3)
+    near = difflib.get_close_matches(what.rpartition(".")[2], NAMES, n=3, cutoff=0.7)
     return UnsupportedError(
         f"{what} is not there for tensors",
         expected=f"a function that graphc has; the nearest names: {', '.join(near)}" if near else "",
-        fix=fix or "other NumPy functions, or convert with x.numpy() outside of traced code",
+        fix=fix or "the same with functions that dir(graphc.numpy) lists",
         loc=user_location(),
     )
 

@@ -113,6 +113,18 @@ def float_power(x: Any, y: Any) -> Any:
     return ew.power(x, y)
 
 
+def raised(x: Any, exponent: Any) -> Any:
+    """x ** exponent as NumPy's operator does it: the commonest numbers have functions of their own."""
+    if type(exponent) is int or type(exponent) is float:
+        if exponent == 2:
+            return square(x)
+        if exponent == 0.5 and is_float(x):
+            return ew.sqrt(x)
+        if exponent == -1 and is_float(x):
+            return reciprocal(x)
+    return ew.power(x, exponent)
+
+
 # ------------------------------------------------------------------------------------ remainders, parts, rounding
 
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from graphc.errors import DTypeError
 from graphc.ir.location import user_location
+from graphc.ir.ops import source
 from graphc.ir.ops.arithmetic import cast
-from graphc.ir.ops.shape import reshape, slice_
-from graphc.ir.ops.source import iota
 from graphc.ir.poly import Poly
 from graphc.ir.primitive import Primitive
 from graphc.ir.types import INTEGERS, short_dtype
@@ -93,15 +92,14 @@ def constant_in_world(array: np.ndarray[Any, Any], x: Any) -> Any:
 
 
 def extent(size: Poly, like: Any) -> Any:
-    """A symbolic extent as an i64 tensor: item n of 0, 1, ..., n, which compiles to the number itself."""
+    """A symbolic extent as an i64 tensor."""
     if size.constant is not None:
         return np.asarray(size.constant)
     if like is None:
         raise DTypeError(
             "a symbolic extent is a number only beside a traced tensor", got=str(size), loc=user_location()
         )
-    count = source_like(iota, like, shape=(size + 1,), axis=0, dtype="i64")
-    return reshape(slice_(count, starts=(size,), sizes=(1,), steps=(1,)), shape=())
+    return source_like(source.extent, like, size=size)
 
 
 # ----------------------------------------------------------------------------------------- one type for several

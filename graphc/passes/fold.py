@@ -33,29 +33,37 @@ class Fold(Pass):
     name: ClassVar[str] = "fold"
 
     def run(self, graph: Graph, fired: Counter[str] | None = None) -> Graph:
-        log: Counter[str] = Counter()
+        if not any(_may_fold(n, n.inputs) for n in graph.nodes):
+            return graph
+        log: Counter[str] = Counter() if fired is None else fired
 
         def transfer(new: Graph, node: Node, inputs: tuple[Value, ...]) -> tuple[Value, ...]:
-            folded = _fold(new, node, inputs)
-            if folded is None:
+            if not _may_fold(node, inputs):
                 return copy(new, node, inputs)
             log[node.op.name] += 1
-            return (folded,)
+            return (_as_fill(new, node) if node.op is constant else _computed(new, node, inputs),)
 
-        out = rebuild(graph, transfer) if any(n.op is constant for n in graph.nodes) else graph
-        if fired is not None:
-            fired.update(log)
-        return out if log else graph
+        return rebuild(graph, transfer)
 
 
-def _fold(graph: Graph, node: Node, inputs: tuple[Value, ...]) -> Value | None:
+def _may_fold(node: Node, inputs: tuple[Value, ...]) -> bool:
     if node.op is constant:
-        return _as_fill(graph, node)
-    if not (inputs and all(v.op is constant for v in inputs) and _foldable(node, inputs)):
-        return None
+        array = node.attrs["value"].array
+        return array.size > 1 and _is_uniform(array)
+    return bool(inputs) and all(v.op is constant for v in inputs) and _foldable(node, inputs)
+
+
+def _computed(graph: Graph, node: Node, inputs: tuple[Value, ...]) -> Value:
     with np.errstate(all="ignore"):
         result = node.op.numpy(*(v.node.attrs["value"].array for v in inputs), **node.attrs)
     return _literal(graph, np.asarray(result, numpy_dtype(node.types[0].dtype)), node)
+
+
+def _as_fill(graph: Graph, node: Node) -> Value:
+    """An array that repeats one item, bit by bit, as that item expanded."""
+    array = node.attrs["value"].array
+    scalar = _literal(graph, array.reshape(-1)[0], node)
+    return graph.add(expand, (scalar,), {"shape": array.shape}, node.types, node.loc).out
 
 
 def _foldable(node: Node, inputs: tuple[Value, ...]) -> bool:
@@ -78,15 +86,6 @@ def _is_symbolic(attrs: Mapping[str, Any]) -> bool:
 def _literal(graph: Graph, array: np.ndarray[Any, Any], node: Node) -> Value:
     literal = Literal(array)
     return graph.add(constant, (), {"value": literal}, (literal.type,), node.loc).out
-
-
-def _as_fill(graph: Graph, node: Node) -> Value | None:
-    """An array that repeats one item, bit by bit, as that item expanded."""
-    array = node.attrs["value"].array
-    if array.size < 2 or not _is_uniform(array):
-        return None
-    scalar = _literal(graph, array.reshape(-1)[0], node)
-    return graph.add(expand, (scalar,), {"shape": array.shape}, node.types, node.loc).out
 
 
 def _is_uniform(array: np.ndarray[Any, Any]) -> bool:

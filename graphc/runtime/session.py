@@ -56,9 +56,14 @@ class Session:
 
         Raises FeedError, MissingFeedError, FetchError, GraphMismatchError, ClosedSessionError.
         """
-        feed = feed or {}
-        key = (identity(fetches), *feed)
-        call = self._calls.get(key) or self._find(fetches, _handles(feed), key)
+        feed = {} if feed is None else feed
+        try:
+            call = self._calls.get((identity(fetches), *feed))
+        except TypeError:  # no mapping: `_handles` says so
+            call = None
+        if call is None:
+            handles = _handles(feed)
+            call = self._find(fetches, handles, (identity(fetches), *handles))
         return call.run(feed.values())
 
     def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:

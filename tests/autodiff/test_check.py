@@ -33,7 +33,7 @@ def test_a_wrong_derivative_is_shown_with_its_direction(mode):
 
 def test_a_wrong_second_derivative_is_found():
     def f(x):
-        return mul(x, mul(x, stop_gradient(x)))  # 2 x^2 instead of 3 x^2: first order wrong, so scale it right
+        return mul(x, mul(x, stop_gradient(x)))  # slope 2 x^2 in place of 3 x^2
 
     def first_order_right(x):
         return mul(f(x), 1.5) - mul(stop_gradient(mul(x, mul(x, x))), 0.5)

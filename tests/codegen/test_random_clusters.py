@@ -88,11 +88,13 @@ class Program:
         name = str(self.r.choice(list(REDUCTIONS)))
         v, x = self.pick()
         over = self.some_axes(self.axes)
-        if not over or name == "sum" and not set(over) <= v.axes:
+        if not over:
             return
         positions = tuple(self.axes.index(a) for a in over)
         made = self.c.reduce(monoids.MONOIDS[name], over, v)[0]
         y = REDUCTIONS[name](x, axis=positions, keepdims=True)
+        if name == "sum":  # what does not vary with an axis is there once for each of its points
+            y = y * np.prod([SIZES[a] for a in over if a not in v.axes])
         self.values.append((self.c.op("mul", "f64", made, 0.25), y * 0.25))
         if self.r.random() < 0.5:
             self.apply("exp", self.values[-1])

@@ -13,6 +13,7 @@ from graphc.codegen.loops import Fold, Loop, Merge, Phase, Prefetch, parts, stat
 from graphc.codegen.lower import lower
 from graphc.codegen.schedule import Plan, schedule
 from graphc.codegen.schedule_reductions import BLOCK
+from graphc.codegen.schedule_tile import TILE
 from graphc.ir.poly import Poly
 
 N, D = Poly.of("n"), Poly.of("d")
@@ -153,6 +154,21 @@ def test_jam_takes_several_rows_per_visit_of_the_state():
     assert not any(s.step == 8 for s in loops(schedule(lower(nk.total(N, D, "i")), Plan(jam=1))) if s.var == "i")
     exact = schedule(lower(nk.total(16, 100, "i")))
     assert [s.rest for s in loops(exact) if s.var == "i" and s.step == 8] == [None]
+
+
+def test_transposing_stores_are_tiled():
+    kernel = schedule(lower(nk.transposed_store(N, D)))
+    assert [(s.var, s.step) for s in loops(kernel)][:2] == [("i.t", TILE), ("j.t", TILE)]
+    assert all(not s.var.endswith(".t") for s in loops(schedule(lower(nk.views(N, D)))))
+
+
+@pytest.mark.parametrize("n,d", [(3, 5), (33, 40), (70, 64)])
+def test_tiles_cover_the_space(n, d):
+    case = nk.CASES["transposed_store"]
+    for static in (False, True):
+        ins, outs = nk.make(case, n, d)
+        interp.run(schedule(lower(nk.cluster_of(case, n, d, static))), {**ins, **outs}, {"n": n, "d": d})
+        nk.check(case, ins, outs)
 
 
 def test_cascade_gives_blocks_their_own_accumulators():

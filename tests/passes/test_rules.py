@@ -6,9 +6,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from passes.blocks import Block, plain, read_blocks, run, specials, with_dtype
+from passes.blocks import Block, plain, read_blocks, run, run_graph, specials, with_dtype
 
 from graphc.ir.graph import Graph
+from graphc.ir.ops.shape import expand
+from graphc.ir.ops.source import constant
 from graphc.ir.parser import parse_graph
 from graphc.ir.verify import verify
 from graphc.passes.pipelines import all_rule_names, all_rules
@@ -130,3 +132,36 @@ def _largest_error(got: np.ndarray, exact: np.ndarray, shared_scale: bool) -> fl
     unit = np.spacing((np.full_like(size, size.max()) if shared_scale else size).astype(np.float32)).astype(np.float64)
     error = np.abs(got[sure].astype(np.float64) - exact[sure]) / unit
     return float(np.max(np.nan_to_num(error, nan=1e30, posinf=1e30), initial=0.0))
+
+
+# ---------------------------------------------------------------------------------------- constants with a shape
+
+
+def _only_broadcasts(text: str) -> bool:
+    return all(n.op.is_elementwise or n.op.is_source for n in parse_graph(text).nodes)
+
+
+def _with_wide_constants(before: Graph) -> Graph:
+    """The same graph where every constant is repeated along a new first axis."""
+    g = Graph("wide")
+    with g:
+        values = {v: g.placeholder(v.type) for v in before.inputs}
+        wide = (2, *before.inputs[0].shape)
+        for node in before.nodes:
+            if node.out not in values:
+                made = g.apply(node.op, [values[v] for v in node.inputs], node.attrs)
+                values[node.out] = expand(made, shape=wide) if node.op is constant else made
+    g.outputs = [values[v] for v in before.outputs]
+    return g
+
+
+WITH_CONSTANTS = [b for b in SAME_BITS + STABLE if "constant" in b.before and _only_broadcasts(b.before)]
+
+
+@pytest.mark.parametrize("block", WITH_CONSTANTS, ids=str)
+def test_a_constant_may_widen_the_result(block: Block) -> None:
+    graph = _with_wide_constants(parse_graph(block.before))
+    after = verify(_pass_of(block).run(graph))
+    assert [v.type for v in after.outputs] == [v.type for v in graph.outputs]
+    feeds = [np.nan_to_num(a, nan=0.5, posinf=2.0, neginf=-1.5) for a in specials(graph, 7)]
+    np.testing.assert_allclose(run_graph(after, feeds)[0], run_graph(graph, feeds)[0], rtol=1e-4, atol=1e-5)

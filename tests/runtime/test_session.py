@@ -92,6 +92,16 @@ def test_a_list_that_changes_between_runs_is_read_again(session, model):
     assert session.run([inner], {model.x: X})[0][0].shape == (4, 2)
 
 
+def test_nests_that_differ_in_form_only(session, model):
+    feed = {model.x: X}
+    assert isinstance(session.run([model.loss, model.hidden], feed), list)
+    assert isinstance(session.run((model.loss, model.hidden), feed), tuple)
+    assert list(session.run({"a": model.loss, "b": model.hidden}, feed)) == ["a", "b"]
+    assert list(session.run({"b": model.loss, "a": model.hidden}, feed)) == ["b", "a"]
+    assert [a.shape for a in session.run([model.hidden, model.loss], feed)] == [(4, 2), ()]
+    assert session.explain().count("\nrun: ") == 2
+
+
 def test_names(session, model):
     np.testing.assert_array_equal(session.run("w"), W)
     np.testing.assert_array_equal(session.run(["x"], {"x": X})[0], X)
@@ -206,6 +216,12 @@ def test_extents_must_agree():
         with pytest.raises(FeedError, match="n"):
             s.run(z, {x: np.ones(3, "float32"), y: np.ones(4, "float32")})
         np.testing.assert_array_equal(s.run(z, {x: np.ones(3, "float32"), y: np.ones(3, "float32")}), np.full(3, 2.0))
+
+
+@pytest.mark.parametrize("feed", [[X], X, "x", 3])
+def test_a_feed_is_a_mapping(session, model, feed):
+    with pytest.raises(FeedError, match="mapping"):
+        session.run(model.loss, feed)
 
 
 def test_fed_twice(session, model):

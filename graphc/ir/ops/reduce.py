@@ -122,7 +122,7 @@ def _prod_jvp(ts: Sequence[Any], y: Any, x: Any, *, axes: Axes) -> Any:
 def _reduction(name: str, numpy: Callable[..., Any], dtypes: frozenset[str], **rules: Any) -> Primitive:
     def reference(x: Any, *, axes: Axes) -> Any:
         x = np.asarray(x)
-        return np.asarray(numpy(x, axis=axes)).astype(x.dtype) if axes else x
+        return np.asarray(numpy(x, axis=axes)).astype(x.dtype, copy=False) if axes else x
 
     rules = {"loops": _loops(name), "cases": _CASES, "traits": traits("pure reduction"), **rules}
     return register(Primitive(name, _infer(name, dtypes, None), reference, dtypes=dtypes, **rules))

@@ -8,6 +8,7 @@ import numpy as np
 
 from graphc.errors import MissingFeedError
 from graphc.ir.node import Literal
+from graphc.ir.poly import Poly, Size
 from graphc.ir.primitive import Case, Primitive, register, traits
 from graphc.ir.types import NUMBERS, Shape, Type, numpy_dtype
 
@@ -53,3 +54,21 @@ iota: Primitive = register(
         cases=tuple(Case((), {"shape": (3, 17), "axis": a, "dtype": t}) for a, t in ((1, "i64"), (0, "f32"))),
     )
 )  # fmt: skip
+
+
+def _extent_infer(*, size: Size) -> Type:
+    return Type("i64")
+
+
+extent: Primitive = register(
+    Primitive(
+        "extent",
+        _extent_infer,
+        lambda *, size: np.int64(size),
+        loops=lambda k, index, *, size: k.position(Poly.of(size), "i64"),
+        traits=traits("source pure"),
+        dtypes=frozenset({"i64"}),
+        cases=(Case((), {"size": 7}),),
+    )
+)
+"""The value of a symbolic extent: `x.mean()` divides by one."""
