@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sklearn.datasets import load_digits
+from threadpoolctl import threadpool_limits
 
 import graphc as gx
 from graphc.eager.tape import ancestors
@@ -164,9 +165,9 @@ def traced_peak(step, x, labels):
 
 
 def compare(start, data):
-    """Both models from the same start over the same batches, side by side."""
+    """Both models from the same start over the same batches, side by side, on one thread each."""
     model, eager = Classifier(start), EagerTrainer(start)
-    with gx.Session(model.graph) as session:
+    with gx.Session(model.graph, threads=1) as session, threadpool_limits(1):
 
         def step(x, labels):
             return float(session.run([model.loss, model.updates], model.feed(x, labels))[0])

@@ -110,7 +110,8 @@ class Graph:
         return name if name not in taken else next(n for k in range(1, 10**9) if (n := f"{name}_{k}") not in taken)
 
     def _operands(self, args: Sequence[Any]) -> list[Value]:
-        like = next((a for a in args if isinstance(a, Value)), None)
+        values = [a for a in args if isinstance(a, Value)]
+        like = next((v for v in values if v.dtype != "bool"), values[0] if values else None)
         return [self._operand(a, like) for a in args]
 
     def _operand(self, a: Any, like: Value | None) -> Value:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from codegen import nest_kernels as nk
+from codegen import nest_clusters as nk
+from codegen import nest_kernels as cases
 
 from graphc.codegen import interp, monoids
 from graphc.codegen.cluster import Cluster
@@ -27,9 +28,9 @@ def in_small_chunks(kernel):
 
 
 def run(case, kernel, n, d):
-    ins, outs = nk.make(case, n, d)
+    ins, outs = cases.make(case, n, d)
     assert interp.run(kernel, {**ins, **outs}, {"n": n, "d": d}) == 0
-    nk.check(case, ins, outs)
+    cases.check(case, ins, outs)
 
 
 def loops(kernel):
@@ -40,27 +41,27 @@ def of_kind(kernel, kind):
     return [s for p in kernel.phases for s in statements(p.body) if isinstance(s, kind)]
 
 
-@pytest.mark.parametrize("name", nk.CASES)
+@pytest.mark.parametrize("name", cases.CASES)
 @pytest.mark.parametrize("static", [False, True], ids=["symbolic", "static"])
 def test_nest_computes_what_numpy_does(name, static):
-    case = nk.CASES[name]
+    case = cases.CASES[name]
     for n, d in SIZES:
-        run(case, lower(nk.cluster_of(case, n, d, static)), n, d)
+        run(case, lower(cases.cluster_of(case, n, d, static)), n, d)
 
 
-@pytest.mark.parametrize("name", nk.CASES)
+@pytest.mark.parametrize("name", cases.CASES)
 def test_chunks_together_compute_the_same(name):
-    case = nk.CASES[name]
+    case = cases.CASES[name]
     for n, d in [(9, 7), (2, 21)]:
-        run(case, in_small_chunks(lower(nk.cluster_of(case, n, d, False))), n, d)
+        run(case, in_small_chunks(lower(cases.cluster_of(case, n, d, False))), n, d)
 
 
-@pytest.mark.parametrize("name", [k for k, case in nk.CASES.items() if case.empty])
+@pytest.mark.parametrize("name", [k for k, case in cases.CASES.items() if case.empty])
 @pytest.mark.parametrize("static", [False, True], ids=["symbolic", "static"])
 def test_empty_spaces(name, static):
-    case = nk.CASES[name]
+    case = cases.CASES[name]
     for n, d in [(0, 5), (5, 0), (0, 0)]:
-        run(case, lower(nk.cluster_of(case, n, d, static)), n, d)
+        run(case, lower(cases.cluster_of(case, n, d, static)), n, d)
 
 
 # ------------------------------------------------------------------------------------------------------------ space

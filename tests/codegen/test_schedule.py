@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from codegen import nest_kernels as nk
+from codegen import nest_clusters as nk
+from codegen import nest_kernels as cases
 
 from graphc.codegen import interp, monoids
 from graphc.codegen.cluster import Cluster
@@ -29,37 +30,37 @@ def vectors(kernel):
     return [s for s in loops(kernel) if s.kind == "vector"]
 
 
-@pytest.mark.parametrize("name", nk.CASES)
+@pytest.mark.parametrize("name", cases.CASES)
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 @pytest.mark.parametrize("static", [False, True], ids=["symbolic", "static"])
 def test_scheduled_nest_computes_what_numpy_does(name, plan, static):
-    case = nk.CASES[name]
+    case = cases.CASES[name]
     for n, d in [(1, 1), (3, 19), (18, 5)]:
-        kernel = schedule(lower(nk.cluster_of(case, n, d, static)), plan)
-        ins, outs = nk.make(case, n, d)
+        kernel = schedule(lower(cases.cluster_of(case, n, d, static)), plan)
+        ins, outs = cases.make(case, n, d)
         assert interp.run(kernel, {**ins, **outs}, {"n": n, "d": d}) == 0
-        nk.check(case, ins, outs)
+        cases.check(case, ins, outs)
 
 
 @pytest.mark.parametrize("name", ["softmax", "layernorm_grad", "logreg", "integers", "scatter_rows"])
 def test_full_vectors_blocks_and_chunks(name):
     """Rows long enough for the unrolled loops, in many chunks."""
-    case, n, d = nk.CASES[name], 11, 150
-    kernel = schedule(lower(nk.cluster_of(case, n, d, False)))
+    case, n, d = cases.CASES[name], 11, 150
+    kernel = schedule(lower(cases.cluster_of(case, n, d, False)))
     phases = [Phase(p.chunk and replace(p.chunk, grain=1, unit=min(p.chunk.unit, 32)), p.body) for p in kernel.phases]
-    ins, outs = nk.make(case, n, d)
+    ins, outs = cases.make(case, n, d)
     assert interp.run(replace(kernel, phases=tuple(phases)), {**ins, **outs}, {"n": n, "d": d}) == 0
-    nk.check(case, ins, outs)
+    cases.check(case, ins, outs)
 
 
-@pytest.mark.parametrize("name", [k for k, case in nk.CASES.items() if case.empty])
+@pytest.mark.parametrize("name", [k for k, case in cases.CASES.items() if case.empty])
 def test_empty_spaces(name):
-    case = nk.CASES[name]
+    case = cases.CASES[name]
     for n, d in [(0, 5), (5, 0)]:
-        kernel = schedule(lower(nk.cluster_of(case, n, d, False)))
-        ins, outs = nk.make(case, n, d)
+        kernel = schedule(lower(cases.cluster_of(case, n, d, False)))
+        ins, outs = cases.make(case, n, d)
         assert interp.run(kernel, {**ins, **outs}, {"n": n, "d": d}) == 0
-        nk.check(case, ins, outs)
+        cases.check(case, ins, outs)
 
 
 def test_lanes_follow_the_widest_type_of_each_loop():
@@ -127,10 +128,10 @@ def _code(s):
     return copies * sum(code(part.body) for part in parts(s))
 
 
-@pytest.mark.parametrize("name", nk.CASES)
+@pytest.mark.parametrize("name", cases.CASES)
 def test_code_size_is_bounded(name):
     """All copies of a body together stay in proportion to the nest as it was lowered."""
-    naive = lower(nk.cluster_of(nk.CASES[name], 64, 64, False))
+    naive = lower(cases.cluster_of(cases.CASES[name], 64, 64, False))
     before, after = (sum(code(p.body) for p in k.phases) for k in (naive, schedule(naive)))
     assert after <= 7 * before
 
@@ -164,11 +165,11 @@ def test_transposing_stores_are_tiled():
 
 @pytest.mark.parametrize("n,d", [(3, 5), (33, 40), (70, 64)])
 def test_tiles_cover_the_space(n, d):
-    case = nk.CASES["transposed_store"]
+    case = cases.CASES["transposed_store"]
     for static in (False, True):
-        ins, outs = nk.make(case, n, d)
-        interp.run(schedule(lower(nk.cluster_of(case, n, d, static))), {**ins, **outs}, {"n": n, "d": d})
-        nk.check(case, ins, outs)
+        ins, outs = cases.make(case, n, d)
+        interp.run(schedule(lower(cases.cluster_of(case, n, d, static))), {**ins, **outs}, {"n": n, "d": d})
+        cases.check(case, ins, outs)
 
 
 def test_cascade_gives_blocks_their_own_accumulators():

@@ -53,10 +53,12 @@ def _loops(monoid: str, component: int = 0) -> Callable[..., Any]:
         inner, over, kept = [], iter(new), iter(index)
         for n in range(len(x.shape)):
             inner.append(next(over) if n in axes else next(kept))
-        elements = [k.at(x, inner)]
-        if component:
-            elements.append(k.position(new[0], "i64"))
-        return k.reduce(monoid, new, *elements)[component]
+        if not component:
+            return k.reduce(monoid, new, k.at(x, inner))[0]
+        narrow = isinstance(x.shape[axes[0]], int) and x.shape[axes[0]] < 1 << 31  # twice the lanes of an i64
+        place = k.position(new[0], "i32" if narrow else "i64")
+        found = k.reduce(monoid, new, k.at(x, inner), place)[component]
+        return k.op("cast", "i64", found) if narrow else found
 
     return loops
 

@@ -1,0 +1,134 @@
+"""What follows a product in its kernel, as a loop nest over one block of its rows and columns.
+
+The nest reads C from the array `product` and takes the block as symbols: its first row and column, their counts, and a
+position along every batch axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc.codegen.cluster import BoundCheck, Cluster, Place, Reduction, Value, Write
+from graphc.codegen.gemm.product import PRODUCT, Product, is_plain
+from graphc.codegen.loops import Guard, Kernel
+from graphc.codegen.lower import lower
+from graphc.codegen.schedule import schedule
+from graphc.ir.poly import Poly
+
+ROW, ROWS, COLUMN, COLUMNS = "row", "rows", "column", "columns"
+
+
+def batch_symbol(axis: str) -> str:
+    return f"batch_{axis}"
+
+
+def epilogue(cluster: Cluster, r: Reduction, product: Product, *, narrow: bool) -> Kernel | None:
+    """The scheduled nest, or None where nothing is left to do; `narrow`: blocks need not have all columns."""
+    effects = [e for e in cluster.effects if e is not r and not _is_done(e, r, product)]
+    if not effects:
+        return None
+    return schedule(lower(_Block(cluster, product, narrow).rewritten(effects)))
+
+
+def _is_done(e: object, r: Reduction, product: Product) -> bool:
+    """The write of the product itself to where C lives."""
+    return isinstance(e, Write) and e.value.reduction is r and e.place.buffer == product.c.buffer and is_plain(e)
+
+
+@dataclass
+class _Block:
+    """Copies values and effects into a cluster over one block."""
+
+    old: Cluster
+    product: Product
+    narrow: bool
+    new: Cluster = field(init=False)
+    copies: dict[int, Value] = field(default_factory=dict)
+    moved: dict[str, Poly] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.new = Cluster(f"{self.old.name}.epilogue")
+        space = self.product.space
+        sums = frozenset[str]().union(*(e.over for e in self.old.effects if isinstance(e, Reduction)))
+        for axis, extent in self.old.axes.items():
+            if axis in space.batch:
+                self.moved[axis] = Poly.of(batch_symbol(axis))
+            elif axis == space.row:
+                self.moved[axis] = self.new.axis(axis, Poly.of(ROWS)) + Poly.of(ROW)
+            elif axis == space.column and self.narrow:
+                self.moved[axis] = self.new.axis(axis, Poly.of(COLUMNS)) + Poly.of(COLUMN)
+            elif axis not in sums:
+                self.new.axis(axis, extent)
+
+    def rewritten(self, effects: list[object]) -> Cluster:
+        self.new.array(PRODUCT, self.product.dtype, "in")
+        for e in effects:
+            if isinstance(e, Write):
+                self._write(e)
+            elif isinstance(e, BoundCheck):
+                index, n = self.value(e.args[0]), len(self.new.effects)
+                self.new.effects.append(BoundCheck(n, (index,), e.bound, e.site))
+        return self.new
+
+    def _write(self, e: Write) -> None:
+        name, alias = e.place.buffer, PRODUCT if e.place.buffer == self.product.c.buffer else None
+        self.new.array(name, self.old.arrays[name].dtype, "out", alias)
+        value, indices = self.value(e.value), [self.value(v) for v in e.indices]
+        axes = [a for a in e.axes if a in self.new.axes]
+        strides = list(zip(indices, e.place.strides, strict=True))
+        self.new.store(
+            name, self._moved(e.place.at), value, axes, indices=strides, guards=self._guards(e.place)
+        )
+
+    def value(self, v: Value) -> Value:
+        """The copy of a value, made after those of what it depends on."""
+        pending = [v]
+        while pending:
+            top = pending[-1]
+            missing = [a for a in top.inputs if a.id not in self.copies]
+            if top.id in self.copies or not missing:
+                self.copies[top.id] = self.copies.get(top.id) or self._copy(top)
+                pending.pop()
+            else:
+                pending += missing
+        return self.copies[v.id]
+
+    def _copy(self, v: Value) -> Value:
+        args = [self.copies[a.id] if isinstance(a, Value) else a for a in v.args]
+        match v.op:
+            case "result":
+                return self.new.load(PRODUCT, self._moved(self._place_of_product()))
+            case "load":
+                return self._load(v, [a for a in args if isinstance(a, Value)])
+            case "index":
+                return self.new.index(self._moved(v.index), v.dtype)
+            case _:
+                return self.new.op(v.op, v.dtype, *args)
+
+    def _load(self, v: Value, indices: list[Value]) -> Value:
+        assert v.place is not None
+        name = v.place.buffer
+        if name not in self.new.arrays:
+            self.new.array(name, self.old.arrays[name].dtype, "in")
+        strides = list(zip(indices, v.place.strides, strict=True))
+        return self.new.load(name, self._moved(v.place.at), self._guards(v.place), v.fill, strides)
+
+    def _place_of_product(self) -> Poly:
+        c, space = self.product.c, self.product.space
+        at = Poly.of(c.offset)
+        for axis, step in zip((*space.batch, space.row, space.column), (*c.batch, c.row, c.column), strict=True):
+            at = at + Poly.of(axis) * step
+        return at
+
+    def _guards(self, place: Place) -> list[Guard]:
+        return [Guard(self._moved(g.index), g.bound) for g in place.guards]
+
+    def _moved(self, at: Poly) -> Poly:
+        """An index over the axes of the old cluster as one over the block.
+
+        The new expressions mention old names, so all are replaced at once.
+        """
+        out = at
+        for axis in self.moved:
+            out = out.substitute(axis, Poly())
+        return sum((at.coefficient(axis) * to for axis, to in self.moved.items()), out)

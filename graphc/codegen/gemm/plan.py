@@ -1,0 +1,174 @@
+"""How a product is cut: a pure rule over shape, strides and registers, with no measuring.
+
+A tile of C stays in registers while a block of k passes by.  An operand is packed, copied into panels in the order in
+which tiles read it, where it would otherwise be read across too many cache lines or pages, and often enough to repay
+the copy.  The constants were found by measurement on a processor with 48 KiB and 2 MiB of private caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graphc.codegen.elements import ITEMSIZE
+from graphc.codegen.gemm.product import Product
+from graphc.codegen.gemm.registers import Registers
+
+NEAR_CACHE = 48 * 1024  # bytes of the first-level cache
+PAGE_REACH = 192 * 1024  # bytes whose pages the first-level translation buffer holds
+PAGE = 4096
+SWEEPS = 96  # rows of A from which a copy of B pays
+BLOCK_ROWS = 240  # rows of A that stay in the second-level cache
+DEPTH = 2048  # bytes along k of one packed panel of f32; three quarters of the items for f64
+SHALLOW = 128  # steps of k per block where the rows of B lie on different pages
+AHEAD = 8  # steps of k that B is asked for in advance
+SHARE = 1 << 20  # multiplications of a piece that a thread takes
+MOST_PIECES = 8
+PIECE_ROWS, PIECE_COLUMNS = 96, 128  # of a piece where another operand is packed once per piece
+
+Tile = tuple[int, int]
+_TILES: dict[int, tuple[tuple[Tile, ...], tuple[Tile, ...]]] = {
+    32: (((6, 4), (8, 3)), ((14, 2), (8, 3), (6, 4), (14, 1))),
+    16: (((6, 2), (4, 3)), ((6, 2), (4, 3), (12, 1))),
+}  # by number of registers: rows x vectors where both operands are packed, and otherwise
+
+
+@dataclass(frozen=True)
+class GemmPlan:
+    """A tile of `rows` x `vectors`; blocks of `tiles` tiles and `depth` steps of k; pieces for threads."""
+
+    rows: int
+    vectors: int
+    lanes: int
+    tiles: int
+    depth: int
+    pack_a: bool
+    pack_b: bool
+    unroll: int
+    touch: bool  # C is asked for when a tile begins
+    ahead: int  # steps of k that an unpacked B is asked for in advance
+    pieces: int
+    by_columns: bool
+    reasons: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """Columns of a panel."""
+        return self.vectors * self.lanes
+
+    def __str__(self) -> str:
+        a, b = ("packed" if p else "in place" for p in (self.pack_a, self.pack_b))
+        cut = f", up to {self.pieces} pieces by {'columns' if self.by_columns else 'rows'}" if self.pieces > 1 else ""
+        head = f"tile {self.rows}x{self.vectors}x{self.lanes}, k in {self.depth}, A {a}, B {b}{cut}"
+        return "\n".join([head, *(f"  {r}" for r in self.reasons)])
+
+
+def plan(p: Product, registers: Registers) -> GemmPlan:
+    """The plan of a product."""
+    return _Planner(p, registers).plan()
+
+
+class _Planner:
+    def __init__(self, p: Product, registers: Registers) -> None:
+        self.p, self.registers = p, registers
+        self.item, self.lanes = ITEMSIZE[p.dtype], registers.lanes(p.dtype)
+        self.columns = -(-p.n // self.lanes)
+        self.bytes_a, self.bytes_b, self.bytes_c = (
+            x * y * self.item for x, y in ((p.m, p.k), (p.k, p.n), (p.m, p.n))
+        )
+        self.reasons: list[str] = []
+
+    def plan(self) -> GemmPlan:
+        pack_b = self._pack_b()
+        pack_a = pack_b and self._pack_a()
+        rows, vectors = self._tile(pack_a, pack_b)
+        depth = self._depth(pack_b)
+        tiles = max(1, BLOCK_ROWS // rows)
+        pieces, by_columns = self._pieces(rows, vectors, pack_a, pack_b)
+        touch = self.p.k > depth or self.bytes_c > 1 << 20
+        ahead = AHEAD if not pack_b and self.bytes_b > NEAR_CACHE * 2 // 3 else 0
+        unroll = 2 if pack_a and pack_b else 1
+        return GemmPlan(
+            rows, vectors, self.lanes, tiles, depth, pack_a, pack_b, unroll, touch, ahead, pieces, by_columns,
+            tuple(self.reasons),
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------- packing
+
+    def _pack_b(self) -> bool:
+        if self.p.b.column != 1:
+            self.reasons.append("B is packed: its rows are not contiguous")
+            return True
+        if self.bytes_b > NEAR_CACHE and self.p.m >= SWEEPS:
+            self.reasons.append(f"B is packed: {self.bytes_b} bytes are read for each of {self.p.m} rows")
+            return True
+        why = "fits the nearest cache" if self.bytes_b <= NEAR_CACHE else f"is read for {self.p.m} rows only"
+        self.reasons.append(f"B is read in place: it {why}")
+        return False
+
+    def _pack_a(self) -> bool:
+        far = self.bytes_a > PAGE_REACH
+        aligned = max(abs(self.p.a.row), abs(self.p.a.column)) * self.item % PAGE == 0
+        often = self.columns >= 8 and self.p.m > 24
+        if often and (far or aligned):
+            self.reasons.append(f"A is packed: {'its pages are many' if far else 'its rows meet in one cache set'}")
+            return True
+        self.reasons.append(f"A is read in place: {'its pages are few' if often else 'it is read too seldom'}")
+        return False
+
+    def _depth(self, pack_b: bool) -> int:
+        """Steps of k per block: even blocks, multiples of a vector."""
+        scattered = self.bytes_b > NEAR_CACHE and self.p.b.row * self.item >= 1024 and self.p.k > 192
+        most = (DEPTH // 4 if self.item == 4 else DEPTH * 3 // 16) if pack_b else SHALLOW if scattered else self.p.k
+        blocks = -(-self.p.k // most)
+        even = -(-self.p.k // blocks)
+        return even if blocks == 1 else -(-even // self.lanes) * self.lanes
+
+    # --------------------------------------------------------------------------------------------------- tiles
+
+    def _tile(self, pack_a: bool, pack_b: bool) -> Tile:
+        packed, in_place = _TILES[self.registers.count]
+        tiles = packed if pack_a and pack_b else in_place
+        if self.p.m <= 5:
+            accumulators = self.registers.count * 3 // 4
+            tiles = ((self.p.m, max(1, min(8, accumulators // self.p.m))),)
+        fitting = [(min(r, self.p.m), min(v, self.columns)) for r, v in tiles]
+        return min(fitting, key=lambda t: self._cycles(*t, pack_b))
+
+    def _cycles(self, rows: int, vectors: int, pack_b: bool) -> float:
+        """Computation, and the traffic of the sweeps over either operand."""
+        near = self.bytes_a + self.bytes_b + self.bytes_c <= NEAR_CACHE
+        sweep_a = 1 / 64 if near else 1 / 24
+        sweep_b = 0.0 if pack_b else 1 / 64 if self.bytes_b <= NEAR_CACHE else 1 / 16
+        sweeps = -(-self.p.m // rows) * self.bytes_b * sweep_b + -(-self.columns // vectors) * self.bytes_a * sweep_a
+        return sum(self._tile_cycles(r, v) * count for r, v, count in self._shapes(rows, vectors)) + sweeps
+
+    def _shapes(self, rows: int, vectors: int) -> Iterator[tuple[int, int, int]]:
+        """The tiles that C is cut into, as (rows, vectors, count)."""
+        for r, down in split(self.p.m, rows):
+            for v, across in ((vectors, self.columns // vectors), (self.columns % vectors, 1)):
+                if v:
+                    yield r, v, down * across
+
+    def _tile_cycles(self, rows: int, vectors: int) -> float:
+        """Two multiplications or loads a cycle, a latency of four; a call, the traffic of C, and its rows."""
+        step = max(rows * vectors / 2, (rows + vectors) / 2, 4)
+        return self.p.k * step + 40 + 2 * rows * vectors + 10 * rows
+
+    # -------------------------------------------------------------------------------------------------- pieces
+
+    def _pieces(self, rows: int, vectors: int, pack_a: bool, pack_b: bool) -> tuple[int, bool]:
+        """How many pieces, and whether along the columns: the longer side, and pieces worth a copy of the other."""
+        most = min(MOST_PIECES, self.p.work // SHARE)
+        width = max(vectors * self.lanes, PIECE_COLUMNS if pack_a else 1)
+        height = max(2 * rows, PIECE_ROWS if pack_b else 1)
+        across, down = (max(1, min(most, side // least)) for side, least in ((self.p.n, width), (self.p.m, height)))
+        by_columns = across > 1 and (self.p.n >= self.p.m or down == 1)
+        return (across if by_columns else down), by_columns
+
+
+def split(length: int, most: int) -> list[tuple[int, int]]:
+    """(size, count) of nearly equal parts no longer than `most`, the longer ones first."""
+    parts = -(-length // most)
+    base, longer = divmod(length, parts)
+    return [(size, count) for size, count in ((base + 1, longer), (base, parts - longer)) if count]

@@ -1,0 +1,156 @@
+"""Which clusters hold a product that is worth a kernel of its own, and its operands as strided matrices.
+
+C[q, i, j] = sum over k of A[q, i, k] * B[q, k, j], where q stands for any number of batch axes.  An axis of the cluster
+is a row of the product where only A moves along it, a column where only B does, and a batch axis otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from graphc.codegen.cluster import Cluster, Place, Reduction, Value, Write
+from graphc.codegen.loops import ZERO
+from graphc.ir.poly import Poly
+
+LEAST_WORK = 40**3  # multiplications; below, a plain loop nest is as fast
+LEAST_SIDE = 4  # of rows and columns; below, a product only streams its larger operand, as a loop nest does
+PRODUCT = "product"  # the array of C, where an epilogue reads it
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Elements of a buffer at offset + q * batch + i * row + j * column."""
+
+    buffer: str
+    offset: int
+    batch: tuple[int, ...]
+    row: int
+    column: int
+
+    @property
+    def transposed(self) -> Matrix:
+        return replace(self, row=self.column, column=self.row)
+
+    def __str__(self) -> str:
+        return f"{self.buffer}[{', '.join(map(str, (*self.batch, self.row, self.column)))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The axes of the cluster: a row axis of extent 1 and the like have no name."""
+
+    batch: tuple[str, ...]
+    row: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    dtype: str
+    batch: tuple[int, ...]
+    m: int
+    n: int
+    k: int
+    a: Matrix
+    b: Matrix
+    c: Matrix
+    space: Space
+
+    @property
+    def work(self) -> int:
+        """Multiplications of one matrix of the batch."""
+        return self.m * self.n * self.k
+
+    def __str__(self) -> str:
+        sizes = "x".join(map(str, (*self.batch, self.m, self.k, self.n)))
+        return f"{self.dtype} {sizes}: {self.c} = {self.a} @ {self.b}"
+
+
+def find_product(cluster: Cluster) -> tuple[Reduction, Product] | None:
+    """The product of a cluster in its simplest space (`lower_axes.normalise`), or None where a loop nest does better."""
+    reductions = [e for e in cluster.effects if isinstance(e, Reduction)]
+    if len(reductions) != 1 or cluster.fills or any(isinstance(e, Write) and e.op for e in cluster.effects):
+        return None
+    (r,) = reductions
+    operands = _operands(cluster, r)
+    if operands is None or any(n.constant is None for n in cluster.axes.values()):
+        return None
+    for left, right in (operands, operands[::-1]):
+        product = _product(cluster, r, left, right)
+        if product is not None:
+            return r, product
+    return None
+
+
+def _operands(cluster: Cluster, r: Reduction) -> tuple[Place, Place] | None:
+    """Two plain loads that are multiplied and summed over one axis."""
+    value = r.args[0]
+    if r.monoid.name != "sum" or len(r.over) != 1 or value.op != "mul" or value.dtype not in ("f32", "f64"):
+        return None
+    places = [a.place for a in value.args if isinstance(a, Value) and a.place and a.dtype == value.dtype]
+    plain = [p for p in places if not p.guards and not p.strides and cluster.arrays[p.buffer].dtype == value.dtype]
+    if len(plain) != 2 or any(_is_division(p.at) for p in plain):
+        return None
+    return plain[0], plain[1]
+
+
+def _is_division(at: Poly) -> bool:
+    return any("//" in n for n in at.names)
+
+
+def _product(cluster: Cluster, r: Reduction, left: Place, right: Place) -> Product | None:
+    """The product with `left` as A, if its columns are neighbours in C and it is large enough."""
+    (k,) = r.over
+    extents = {a: n.evaluate({}) for a, n in cluster.axes.items()}
+    kept = [a for a in cluster.axes if a in r.kept]
+    result = storage_of(cluster, r, kept)
+    rows = [a for a in kept if a in left.names and a not in right.names]
+    columns = [a for a in kept if a in right.names and a not in left.names and _step(result, a) == 1]
+    if not rows or not columns:
+        return None
+    row, column = max(rows, key=lambda a: extents[a]), columns[-1]
+    batch = tuple(a for a in kept if a not in (row, column))
+    m, n, size = extents[row], extents[column], extents[k]
+    if 0 in extents.values() or m * n * size < LEAST_WORK or min(m, n) < LEAST_SIDE:
+        return None
+    a, b, c = _matrix(left, batch, row, k), _matrix(right, batch, k, column), _matrix(result, batch, row, column)
+    counts = tuple(extents[x] for x in batch)
+    return Product(r.args[0].dtype, counts, m, n, size, a, b, c, Space(batch, row, column))
+
+
+def _step(place: Place, axis: str) -> int:
+    return place.at.coefficient(axis).evaluate({})
+
+
+def _matrix(p: Place, batch: tuple[str, ...], row: str, column: str) -> Matrix:
+    offset = p.at
+    for axis in (*batch, row, column):
+        offset = offset.substitute(axis, ZERO)
+    steps = tuple(_step(p, x) for x in batch)
+    return Matrix(p.buffer, offset.evaluate({}), steps, _step(p, row), _step(p, column))
+
+
+# --------------------------------------------------------------------------------------------------- where C lives
+
+
+def storage_of(cluster: Cluster, r: Reduction, kept: list[str]) -> Place:
+    """An output that holds the product, or that is overwritten in place of it; else an array of its own."""
+    for write in _candidates(cluster, r, kept):
+        return write.place
+    at, size = ZERO, Poly.of(1)
+    for axis in reversed(kept):
+        at, size = at + Poly.of(axis) * size, size * cluster.axes[axis]
+    return Place(PRODUCT, at)
+
+
+def _candidates(cluster: Cluster, r: Reduction, kept: list[str]) -> Iterator[Write]:
+    """Writes of one element per element of the product; the product itself comes first."""
+    writes = [e for e in cluster.effects if isinstance(e, Write) and is_plain(e) and e.axes == frozenset(kept)]
+    same = [e for e in writes if cluster.arrays[e.place.buffer].dtype == r.args[0].dtype]
+    yield from (e for e in same if e.value.reduction is r)
+    yield from (e for e in same if e.value.reduction is not r and e.value.dtype == r.args[0].dtype)
+
+
+def is_plain(e: Write) -> bool:
+    return e.op is None and not e.indices and not e.place.guards
