@@ -206,7 +206,7 @@ def draw(model, session):
         path = OUT / f"digits-{name}.dot"
         path.write_text(text)
         if shutil.which("dot"):
-            subprocess.run(["dot", "-Tsvg", "-O", str(path)], check=True)
+            subprocess.run(["dot", "-Tsvg", str(path), "-o", str(path.with_suffix(".svg"))], check=True)
     console.print(f"wrote {', '.join(sorted(str(p.relative_to(OUT.parent)) for p in OUT.glob('digits-*')))}")
 
 

@@ -3,6 +3,7 @@
     GRAPHC_VERIFY=1     check every invariant of the graph after each pass
     GRAPHC_DEBUG=1..2   1: a line per pass to stderr; 2: also the graph after it
     GRAPHC_THREADS=n    threads of a parallel loop; by default the processors that this process may use
+    GRAPHC_CACHE_DIR=d  where compiled code is kept, or "off"; by default graphc in $XDG_CACHE_HOME or ~/.cache
 
 `with config(verify=True): ...` holds in the thread that entered it and in nothing that it starts.
 """
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from graphc.errors import OptionError
@@ -22,19 +24,23 @@ from graphc.errors import OptionError
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`threads` None: as many as the process may use."""
+    """`threads` None: as many as the process may use.  `cache_dir` None: compiled code is not kept."""
 
     verify: bool = False
     debug: int = 0
     threads: int | None = None
+    cache_dir: Path | None = None
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> Config:
         """Raises OptionError for a value that is no number."""
-        read = {f.name: environment.get(f"GRAPHC_{f.name.upper()}", "") for f in fields(Config)}
+        read = {name: environment.get(f"GRAPHC_{name.upper()}", "") for name in ("verify", "debug", "threads")}
         numbers = {name: _number(name, text) for name, text in read.items() if text}
         return Config(
-            verify=bool(numbers.get("verify", 0)), debug=numbers.get("debug", 0), threads=numbers.get("threads")
+            verify=bool(numbers.get("verify", 0)),
+            debug=numbers.get("debug", 0),
+            threads=numbers.get("threads"),
+            cache_dir=_cache_dir(environment),
         )
 
 
@@ -44,6 +50,17 @@ def _number(name: str, text: str) -> int:
             f"the environment variable GRAPHC_{name.upper()} is a number", expected="0, 1, 2, ...", got=repr(text)
         )
     return int(text)
+
+
+def _cache_dir(environment: Mapping[str, str]) -> Path | None:
+    """Where compiled code is kept; nowhere in an environment without a home."""
+    named = environment.get("GRAPHC_CACHE_DIR", "")
+    if named:
+        return None if named == "off" else Path(named)
+    caches, home = environment.get("XDG_CACHE_HOME", ""), environment.get("HOME", "")
+    if caches:
+        return Path(caches, "graphc")
+    return Path(home, ".cache", "graphc") if home else None
 
 
 _PROCESS = Config.from_environment(os.environ)

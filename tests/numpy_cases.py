@@ -46,7 +46,9 @@ _BITS = "bitwise_and bitwise_or bitwise_xor".split()
 def _elementwise() -> list[Case]:
     out: list[Case] = []
     for name in _ANY:
-        out += calls(name, (reals(3, 4),), (reals(),), (reals(0, 2),), (reals(5, dtype=np.float32),), (whole(4),), (ODD,))
+        out += calls(
+            name, (reals(3, 4),), (reals(),), (reals(0, 2),), (reals(5, dtype=np.float32),), (whole(4),), (ODD,)
+        )
     for name in _POSITIVE:
         out += calls(name, (reals(3, 4, low=0.1),), (whole(4, low=1),), (reals(3, low=0.1, dtype=np.float16),))
     for name in _UNIT:
@@ -54,7 +56,12 @@ def _elementwise() -> list[Case]:
     out += calls("arccosh", (reals(3, 4, low=1.1),)) + calls("modf", (reals(4),), (ODD,))
     for name in _PAIRS:
         out += calls(name, (reals(3, 4, low=0.2), reals(4, low=0.3)), (reals(3, 1, low=0.5), reals(5, low=0.2)))
-        out += calls(name, (reals(2, 3, low=0.3, dtype=np.float32), 1.5), (2, reals(3, low=0.3)), (whole(4, low=1), whole(4, low=1)))
+        out += calls(
+            name,
+            (reals(2, 3, low=0.3, dtype=np.float32), 1.5),
+            (2, reals(3, low=0.3)),
+            (whole(4, low=1), whole(4, low=1)),
+        )
         out += calls(name, (reals(2, 0), reals(1, 1)), (reals(low=1), reals(3, low=1)))
     for name in "add subtract multiply divide maximum minimum fmax fmin hypot copysign fmod isclose".split():
         out += calls(name, (ODD[:, None], ODD))
@@ -64,7 +71,9 @@ def _elementwise() -> list[Case]:
     out += calls("left_shift", (whole(4), whole(4, low=0))) + calls("right_shift", (whole(4), whole(4, low=0)))
     out += calls("add", (bools(4), bools(4)), (bools(4), 1), (whole(3), 2.5))
     out += calls("multiply", (bools(4), bools(4))) + calls("maximum", (bools(4), bools(4)))
-    out += calls("less", (whole(4, dtype=np.int64), whole(4, low=0, dtype=np.uint64)), (whole(4, low=0, dtype=np.uint8), 300))
+    out += calls(
+        "less", (whole(4, dtype=np.int64), whole(4, low=0, dtype=np.uint64)), (whole(4, low=0, dtype=np.uint8), 300)
+    )
     out += calls("greater", (whole(4, low=0, dtype=np.uint64), whole(4)), (whole(4, low=0, dtype=np.uint8), -1))
     out += calls("equal", (whole(4, low=0, dtype=np.uint64), whole(4)), (whole(4, low=0, dtype=np.uint8), 300))
     out += calls("round", (reals(3, 4) * 100, 1), (reals(3, 4) * 1000, -2), (whole(4) * 17, -1), (whole(4), 2))
@@ -84,20 +93,35 @@ _E = reals(2, 0, 3)
 
 def _reductions() -> list[Case]:
     out: list[Case] = []
-    for name in "sum prod mean var std max min any all count_nonzero ptp average nansum nanprod nanmean nanmax nanmin".split():
+    for (
+        name
+    ) in "sum prod mean var std max min any all count_nonzero ptp average nansum nanprod nanmean nanmax nanmin".split():
         out += calls(name, (_T,), (_M, 0), (_M, -1), (_T, (0, -1)), (whole(3, 4), 1), (reals(),))
         out += calls(name, (_T, (2, 0)), (_M, None), keepdims=True)
     for name in "sum prod mean any all nansum count_nonzero".split():
-        out += calls(name, (_E, 1), (_E, (0, 1)), (bools(3, 4), 0), (whole(5, dtype=np.int8),), (whole(5, low=0, dtype=np.uint16),))
+        out += calls(
+            name,
+            (_E, 1),
+            (_E, (0, 1)),
+            (bools(3, 4), 0),
+            (whole(5, dtype=np.int8),),
+            (whole(5, low=0, dtype=np.uint16),),
+        )
     for name in "max min".split():
         out += calls(name, (bools(3, 4), 0), (_E, 0), (ODD,), (whole(4, dtype=np.uint8),))
     for name in "argmax argmin".split():
-        out += calls(name, (_T,), (_M, 0), (_M, -1), (ODD,), (bools(5),), (reals(), 0)) + calls(name, (_M, 1), (_M,), keepdims=True)
+        out += calls(name, (_T,), (_M, 0), (_M, -1), (ODD,), (bools(5),), (reals(), 0)) + calls(
+            name, (_M, 1), (_M,), keepdims=True
+        )
     for name in "cumsum cumprod".split():
         out += calls(name, (_M,), (_M, 0), (_T, -1), (whole(7, dtype=np.int8),), (_E, 1), (reals(),))
     out += calls("var", (_M, 0), ddof=1) + calls("std", (_M,), ddof=1) + calls("var", (_M, 1), correction=1)
     out += calls("var", (reals(9, dtype=np.float16),)) + calls("mean", (reals(9, dtype=np.float16),))
-    out += calls("sum", (_M,), dtype=np.float32) + calls("sum", (_M, 1, np.float32)) + calls("mean", (whole(4),), dtype=np.float32)
+    out += (
+        calls("sum", (_M,), dtype=np.float32)
+        + calls("sum", (_M, 1, np.float32))
+        + calls("mean", (whole(4),), dtype=np.float32)
+    )
     out += calls("average", (_M,), weights=reals(3, 4, low=0.1)) + calls("average", (_M, 1), weights=reals(4, low=0.1))
     out += calls("allclose", (_M, _M), (_M, _M + 1e-3)) + calls("array_equal", (_M, _M), (_M, _T), (_M, _M + 1))
     out += calls("array_equal", (ODD, ODD), equal_nan=True)
@@ -125,8 +149,12 @@ def _movement() -> list[Case]:
         if name != "empty_like":
             out += calls(name, (_M,), (whole(3),), (_E, np.float32)) + calls(name, (_M,), shape=(2, 2))
     out += calls("full_like", (_M, 2.5), (whole(3), 7), (whole(3), 2.5, np.float32))
-    out += calls("diagonal", (_M,), (_M, 1), (_M, -1), (_T, 0, 1, 2), (_M, 9)) + calls("trace", (_M,), (_T, 0, 0, 2), (whole(3, 3), 1))
-    out += calls("diag", (_M,), (reals(3),), (reals(3), 2), (reals(3), -1), (_M, -2)) + calls("diagflat", (_M,), (reals(2), 1))
+    out += calls("diagonal", (_M,), (_M, 1), (_M, -1), (_T, 0, 1, 2), (_M, 9)) + calls(
+        "trace", (_M,), (_T, 0, 0, 2), (whole(3, 3), 1)
+    )
+    out += calls("diag", (_M,), (reals(3),), (reals(3), 2), (reals(3), -1), (_M, -2)) + calls(
+        "diagflat", (_M,), (reals(2), 1)
+    )
     out += calls("tril", (_M,), (_T, 1), (whole(4, 4), -1)) + calls("triu", (_M,), (_T, -1), (whole(4, 4), 2))
     return out
 
@@ -134,11 +162,25 @@ def _movement() -> list[Case]:
 def _joining() -> list[Case]:
     out: list[Case] = []
     pair = [_M, reals(2, 4)]
-    out += calls("concatenate", (pair,), ([_M, reals(3, 2)], 1), ([_M, reals(2)], None), ([whole(3), reals(3)],), ([_E, _E], -1), ([_M],))
-    out += calls("concatenate", (pair,), dtype=np.float32) + calls("stack", ([_M, _M],), ([_M, _M, whole(3, 4)], -1), ([reals(), reals()],))
+    out += calls(
+        "concatenate",
+        (pair,),
+        ([_M, reals(3, 2)], 1),
+        ([_M, reals(2)], None),
+        ([whole(3), reals(3)],),
+        ([_E, _E], -1),
+        ([_M],),
+    )
+    out += calls("concatenate", (pair,), dtype=np.float32) + calls(
+        "stack", ([_M, _M],), ([_M, _M, whole(3, 4)], -1), ([reals(), reals()],)
+    )
     out += calls("vstack", (pair,), ([reals(3), reals(3)],)) + calls("hstack", ([reals(3), reals(2)],), ([_M, _M],))
-    out += calls("dstack", ([reals(3), reals(3)],), ([_M, _M],)) + calls("column_stack", ([reals(3), reals(3)],), ([_M, reals(3)],))
-    out += calls("split", (_M, 2, 1), (_M, [1, 2], -1), (_M, 3), (reals(7), [2, 9])) + calls("array_split", (reals(7), 3), (_M, 3, 1))
+    out += calls("dstack", ([reals(3), reals(3)],), ([_M, _M],)) + calls(
+        "column_stack", ([reals(3), reals(3)],), ([_M, reals(3)],)
+    )
+    out += calls("split", (_M, 2, 1), (_M, [1, 2], -1), (_M, 3), (reals(7), [2, 9])) + calls(
+        "array_split", (reals(7), 3), (_M, 3, 1)
+    )
     out += calls("hsplit", (_M, 2), (reals(4), 2)) + calls("vsplit", (_M, 3)) + calls("dsplit", (_T, 2))
     out += calls("unstack", (_M,)) + calls("unstack", (_T,), axis=-1)
     out += calls("diff", (_M,), (_M, 2), (_M, 1, 0), (bools(5),), (whole(1),), (reals(3), 5))
@@ -146,32 +188,72 @@ def _joining() -> list[Case]:
     out += calls("tile", (_M, 2), (_M, (2, 1, 3)), (reals(3), (2, 2)), (_T, (2,)), (reals(), 3))
     out += calls("roll", (_M, 1), (_M, -2, 1), (_M, 5, 0), (_M, (1, 2), (0, 1)), (_E, 1, 1), (_M, 1, (0, 1)))
     for mode in ("edge", "reflect", "symmetric", "wrap"):
-        out += calls("pad", (_M, 2), (_M, (1, 0)), (_M, ((1, 2), (0, 3))), (reals(3), (7, 8)), (reals(1), (2, 3)), (reals(4), 0), mode=mode)
+        out += calls(
+            "pad",
+            (_M, 2),
+            (_M, (1, 0)),
+            (_M, ((1, 2), (0, 3))),
+            (reals(3), (7, 8)),
+            (reals(1), (2, 3)),
+            (reals(4), 0),
+            mode=mode,
+        )
     out += calls("pad", (_M, 1), (_M, ((1, 2), (0, 3))), (whole(3), (1, 2)), (_E, 1))
-    out += calls("pad", (_M, 1), constant_values=7) + calls("pad", (_M, ((1, 2), (3, 0))), constant_values=((1, 2), (3, 4)))
+    out += calls("pad", (_M, 1), constant_values=7) + calls(
+        "pad", (_M, ((1, 2), (3, 0))), constant_values=((1, 2), (3, 4))
+    )
     return out
 
 
 def _picking() -> list[Case]:
     indices = whole(5, low=-3, high=3)
-    out = calls("take", (_M, indices, 0), (_M, indices), (_M, 1, -1), (_M, [[0, 1], [2, 0]], 1), (_M, np.array([], int), 0))
+    out = calls(
+        "take", (_M, indices, 0), (_M, indices), (_M, 1, -1), (_M, [[0, 1], [2, 0]], 1), (_M, np.array([], int), 0)
+    )
     out += calls("take", (_M, np.array([-9, 1, 50]), 0), mode="clip")
-    out += calls("take_along_axis", (_M, whole(3, 2, low=0, high=4), 1), (_M, whole(1, 4, low=-3, high=3), 0), (_T, whole(2, 3, 1, low=0, high=4), -1))
+    out += calls(
+        "take_along_axis",
+        (_M, whole(3, 2, low=0, high=4), 1),
+        (_M, whole(1, 4, low=-3, high=3), 0),
+        (_T, whole(2, 3, 1, low=0, high=4), -1),
+    )
     out += calls("take_along_axis", (_M, whole(6, low=0, high=12), None))
-    out += calls("where", (bools(3, 4), _M, 0), (bools(4), 1, _M), (whole(3, 1), _M, reals(4)), (bools(3), whole(3), reals(3)))
+    out += calls(
+        "where", (bools(3, 4), _M, 0), (bools(4), 1, _M), (whole(3, 1), _M, reals(4)), (bools(3), whole(3), reals(3))
+    )
     out += calls("clip", (_M, -1, 1), (_M, None, 0.5), (_M, reals(4), None), (whole(9), 0, 2.5), (ODD, -1, 1))
     return out
 
 
 def _products() -> list[Case]:
     a, b, v = reals(3, 4), reals(4, 5), reals(4)
-    out = calls("matmul", (a, b), (a, v), (v, b), (v, v), (reals(2, 3, 4), b), (reals(2, 1, 3, 4), reals(5, 4, 2)), (reals(2, 3, 4), v))
-    out += calls("matmul", (whole(3, 4), whole(4, 2)), (bools(3, 4), bools(4, 2)), (reals(3, 0), reals(0, 2)), (a, whole(4, 2)))
+    out = calls(
+        "matmul",
+        (a, b),
+        (a, v),
+        (v, b),
+        (v, v),
+        (reals(2, 3, 4), b),
+        (reals(2, 1, 3, 4), reals(5, 4, 2)),
+        (reals(2, 3, 4), v),
+    )
+    out += calls(
+        "matmul", (whole(3, 4), whole(4, 2)), (bools(3, 4), bools(4, 2)), (reals(3, 0), reals(0, 2)), (a, whole(4, 2))
+    )
     out += calls("dot", (a, b), (v, v), (a, 2.0), (_T, reals(5, 4, 2)), (a, v)) + calls("vdot", (a, reals(4, 3)))
     out += calls("inner", (a, reals(5, 4)), (v, v), (a, 2.0)) + calls("outer", (v, reals(3)), (a, b))
     out += calls("vecdot", (_T, v), (a, a)) + calls("vecdot", (a, reals(3, 1)), axis=0)
-    out += calls("tensordot", (a, b, 1), (_T, reals(3, 4, 5)), (_T, reals(4, 2), ([0, 2], [1, 0])), (v, v, 0), (_T, reals(4, 3), ((1,), (1,))))
-    out += calls("kron", (a, b), (v, a), (reals(2), reals(3))) + calls("cross", (reals(4, 3), reals(3)), (reals(3), reals(3)))
+    out += calls(
+        "tensordot",
+        (a, b, 1),
+        (_T, reals(3, 4, 5)),
+        (_T, reals(4, 2), ([0, 2], [1, 0])),
+        (v, v, 0),
+        (_T, reals(4, 3), ((1,), (1,))),
+    )
+    out += calls("kron", (a, b), (v, a), (reals(2), reals(3))) + calls(
+        "cross", (reals(4, 3), reals(3)), (reals(3), reals(3))
+    )
     for text, *operands in (
         ("ij,jk->ik", a, b), ("ij,jk", a, b), ("ij->ji", a), ("ii->i", reals(4, 4)), ("ii", reals(4, 4)), ("ij->", a),
         ("i,j->ij", v, reals(3)), ("bij,bjk->bik", _T, reals(2, 4, 3)), ("...ij,...jk->...ik", _T, b), ("ij,j->i", a, v),

@@ -8,7 +8,6 @@ bit never decides about a result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,25 +27,26 @@ DTYPES = ("f64", "f32", "i64", "i8", "bool")
 SMOOTH = ("f64",)
 
 
-@dataclass(frozen=True)
 class Program:
-    """A graph, and the results that are exact."""
+    """A graph, and the values of it that are exact."""
 
-    graph: Graph
-    exact: frozenset[Value]
+    def __init__(self, graph: Graph, exact: frozenset[Value]) -> None:
+        self.graph, self.exact = graph, exact
 
     def arrays(self, seed: int, dims: dict[str, int] | None = None, *, wild: bool = False) -> list[np.ndarray]:
         """Values for the placeholders: multiples of 1/4, so that items are often equal; `wild` ones are anything."""
         rng = np.random.default_rng(seed)
         return [_array(rng, v.dtype, extents(v.shape, dims or {}), wild) for v in self.graph.inputs]
 
-    def smooth_arrays(self, seed: int) -> list[np.ndarray]:
-        """Values no two of which are equal."""
+    def uneven_arrays(self, seed: int) -> list[np.ndarray]:
+        """Floats no two of which are equal."""
         rng = np.random.default_rng(seed)
-        return [np.asarray(rng.uniform(-1.5, 1.5, v.shape), numpy_dtype(v.dtype)) for v in self.graph.inputs]
+        return [
+            a + rng.uniform(-0.4, 0.4, a.shape).astype(a.dtype) if a.dtype.kind == "f" else a for a in self.arrays(seed)
+        ]
 
     def __repr__(self) -> str:
-        return str(self.graph)
+        return f"\n{self.graph}\n"
 
 
 def extents(shape: Shape, dims: dict[str, int]) -> tuple[int, ...]:
@@ -196,7 +196,9 @@ def curve(w: Writer) -> None:
     """A transcendental function on the part of its domain where it is tame."""
     x = w.pick(is_float)
     if x is not None:
-        name = w.one_of(["tanh", "sin", "cos", "sigmoid", "atan", "erf", "asinh", "exp", "log", "sqrt", "rsqrt", "expm1"])
+        name = w.one_of(
+            ["tanh", "sin", "cos", "sigmoid", "atan", "erf", "asinh", "exp", "log", "sqrt", "rsqrt", "expm1"]
+        )
         if name in ("log", "sqrt", "rsqrt"):
             x = P.add(P.mul(x, x), constant_like(1, x))
         if name in ("exp", "expm1"):
@@ -438,7 +440,7 @@ STEPS = (
 
 
 @st.composite
-def programs(draw: st.DrawFn, *, symbolic: bool = False, smooth: bool = False, longest: int = 14) -> Program:
+def programs(draw: st.DrawFn, *, symbolic: bool = False, smooth: bool = False, longest: int = 20) -> Program:
     """`symbolic`: leading extents are dimensions; `smooth`: differentiable everywhere, in float64."""
     w = Writer(draw, symbolic, SMOOTH if smooth else DTYPES)
     with w.graph:

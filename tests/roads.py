@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from graphc.codegen.lower import lower
 from graphc.codegen.schedule import schedule
 from graphc.ir.evaluate import bind_dims, evaluate
 from graphc.ir.graph import Graph
+from graphc.ir.node import Value
 from graphc.ir.poly import Poly
 from graphc.ir.types import FLOATS, numpy_dtype
 from graphc.passes.access import storage
@@ -40,11 +41,12 @@ def interpreted(graph: Graph, arrays: Arrays, *, scheduled: bool) -> list[np.nda
             memory[buffer_name(v)] = np.zeros(Poly.of(v.type.size).evaluate(dims), numpy_dtype(v.dtype))
         used = {b.name: memory[b.name] for b in kernel.buffers if b.role in ("in", "out")}
         assert interp.run(kernel, used, dims) == 0
-    return [_result(fusion.graph.outputs[k], memory, fusion.anchors, dims) for k in range(len(graph.outputs))]
+    held = [memory[buffer_name(storage(v, fusion.anchors))] for v in fusion.graph.outputs]
+    return [a.reshape(extents(v, dims)) for a, v in zip(held, fusion.graph.outputs, strict=True)]
 
 
-def _result(v, memory, anchors, dims) -> np.ndarray:
-    return memory[buffer_name(storage(v, anchors))].reshape([Poly.of(e).evaluate(dims) for e in v.shape])
+def extents(v: Value, dims: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(Poly.of(e).evaluate(dims) for e in v.shape)
 
 
 class Tolerance:
@@ -54,7 +56,7 @@ class Tolerance:
     largest term; steps after that magnify it no more than they magnify numbers.
     """
 
-    def __init__(self, graph: Graph, arrays: Arrays, exact: frozenset) -> None:
+    def __init__(self, graph: Graph, arrays: Arrays, exact: Collection[Value] = ()) -> None:
         values = [n.out for n in graph.nodes]
         results = evaluate(graph, values, dict(zip(graph.inputs, arrays, strict=True)))
         floats = [(v, a) for v, a in zip(values, results, strict=True) if v.dtype in FLOATS]
@@ -63,7 +65,7 @@ class Tolerance:
         self.largest = max((_largest(a) for _, a in floats), default=0.0)
         self.exact = exact
 
-    def check(self, outputs, got: Arrays, want: Arrays, way: str) -> None:
+    def check(self, outputs: Sequence[Value], got: Arrays, want: Arrays, way: str) -> None:
         for v, a, b in zip(outputs, got, want, strict=True):
             assert (a.dtype, a.shape) == (b.dtype, b.shape), way
             if v in self.exact:

@@ -6,7 +6,7 @@
 Polynomials are minimax: the Remez exchange finds the n coefficients that make the largest |weight (f - p)| on an
 interval smallest.  The weight turns an error of the polynomial into a relative error of the function it is part of.
 Tables come from mpmath's own functions.  Everything is computed with 70 digits; mpmath's precision is global, so it
-is set once, here, and nothing lowers it.
+is set once, here, and nothing lowers it; only the bits of 2/pi need more.
 """
 
 from __future__ import annotations
@@ -241,12 +241,6 @@ CONSTANTS = [  # name, value, bits of the first part in f32 and f64
 ]
 
 
-def turns(exponent: int) -> list[float]:
-    """2^exponent less whole turns, in [-pi, pi], in two parts."""
-    x = mp.mpf(2) ** exponent
-    return parts(x - mp.nint(x / (2 * mp.pi)) * 2 * mp.pi, "f64")[:2]
-
-
 def constants_text() -> Iterator[str]:
     """Numbers in parts, head first; sums of the parts are good to more digits than one number holds."""
     for name, value, single_bits, double_bits in CONSTANTS:
@@ -254,9 +248,22 @@ def constants_text() -> Iterator[str]:
         for dtype, bits in (("f32", single_bits), ("f64", double_bits)):
             yield f'    "{dtype}": (\n{wrapped(parts(value, dtype, bits), "        ")}\n    ),'
         yield "}\n"
-    yield "TURNS: Final[dict[int, Parts]] = {  # 2^k modulo 2 pi, in two parts, by k"
-    yield from (f"    {k}: {tuple(turns(k))}," for k in (21, 42, 63, 84))
-    yield "}\n"
+
+
+TWO_OVER_PI_BITS = 1200  # from 2^-1 on; an f64 of the highest exponent uses bits 971 to 1159
+
+
+def two_over_pi_text() -> Iterator[str]:
+    """The bits as bytes, lowest first, with zeros above the point and room to read a word anywhere."""
+    mp.mp.dps += TWO_OVER_PI_BITS // 3
+    digits = (
+        int(mp.floor(2 / mp.pi * mp.mpf(2) ** TWO_OVER_PI_BITS)).to_bytes(TWO_OVER_PI_BITS // 8 + 10, "little").hex()
+    )
+    mp.mp.dps -= TWO_OVER_PI_BITS // 3
+    yield f"TWO_OVER_PI_BITS: Final = {TWO_OVER_PI_BITS}"
+    yield "TWO_OVER_PI_BYTES: Final = bytes.fromhex("
+    yield from (f'    "{digits[i : i + 100]}"' for i in range(0, len(digits), 100))
+    yield ")\n"
 
 
 def exp2_tables() -> Iterator[tuple[str, list[float]]]:
@@ -355,7 +362,8 @@ Polynomial = tuple[float, ...]
 
 TABLES = '''"""Tables that AVX-512 code keeps in registers: `tools/remez.py` writes this file.
 
-What is in them: powers of two and logarithms, as sums of a head and a tail, and functions cut into pieces.
+What is in them: powers of two and logarithms, as sums of a head and a tail, and functions cut into pieces.  The bits
+of 2/pi, lowest byte first and zeros above the point, lie in memory.
 """
 
 from typing import Final
@@ -399,6 +407,7 @@ def coefficients_text() -> Iterator[str]:
 
 def tables_text() -> Iterator[str]:
     yield TABLES
+    yield from two_over_pi_text()
     for name, values in [*exp2_tables(), *log_tables()]:
         yield f"{name}: Final[Table] = (\n{wrapped(values, '    ')}\n)\n"
     for pieces in PIECES:

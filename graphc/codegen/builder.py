@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from graphc.codegen.division import floor_divide, modulo, quotient, rest
 from graphc.codegen.elements import ITEMSIZE, is_float
+from graphc.codegen.emit_loop import write_rarely
 from graphc.codegen.llvm_types import (
     BITS_OF,
     REAL_OF,
@@ -26,6 +27,7 @@ from graphc.codegen.vecmath import FUNCTIONS
 from graphc.codegen.writer import Operand, Writer
 
 Argument: TypeAlias = "Operand | float"
+Slow: TypeAlias = "Callable[..., Sequence[Operand]]"
 VECTOR_BYTES = 64
 _LOGIC = {"add": "or", "mul": "and", "and": "and", "or": "or", "xor": "xor"}  # arithmetic of booleans, as in NumPy
 
@@ -226,6 +228,25 @@ class Builder(Writer):
         name = self.intrinsic_name("vector.reduce.or", ("i1", c.lanes))
         return c if c.lanes == 1 else self.call(name, "bool", 1, c)
 
+    def rarely(self, c: Operand, fast: Sequence[Operand], slow: Slow, *args: Operand) -> list[Operand]:
+        """`fast`, but slow(b, *args) in the lanes where c holds: a branch skips that code where it holds in none.
+
+        Equal calls are written once, `slow` being known by its name; raises ValueError if it has none in its module.
+        """
+        if "<" in slow.__qualname__:
+            raise ValueError(f"{slow.__qualname__} is not a function of a module")
+        inputs = [c, *fast, *args]
+
+        def replace(c: Operand, *rest: Operand) -> list[Operand]:
+            values = slow(self, *rest[len(fast) :])
+            return [self.select(c, s, f) for s, f in zip(values, rest[: len(fast)], strict=True)]
+
+        known = self.regions[max(v.depth for v in inputs)].known
+        keys = [f"{slow.__module__}.{slow.__qualname__}.{n} {[str(v) for v in inputs]}" for n in range(len(fast))]
+        if keys[0] not in known:
+            known.update(zip(keys, write_rarely(self, self.any(c), fast, replace, inputs), strict=True))
+        return [known[key] for key in keys]
+
     # -------------------------------------------------------------------------------------------- conversion
 
     def cast(self, x: Argument, dtype: str) -> Operand:
@@ -356,6 +377,17 @@ class Builder(Writer):
             return self._unary("fpext", self._unary("bitcast", raw, "f16"), "f32")
         return Operand(raw.text, dtype, raw.lanes, raw.depth)
 
+    def words_of(self, name: str, data: bytes, offset: Operand) -> Operand:
+        """The 64-bit words, lowest byte first, that start at byte offsets of a constant; all of them lie inside."""
+        self.declared.add(f'@graphc.{name} = internal constant [{len(data)} x i8] c"{_escaped(data)}", align 8')
+        at = self.emit("ptr", offset.lanes, f"getelementptr i8, ptr @graphc.{name}, {offset}", offset)
+        if at.lanes == 1:
+            return self.emit("i64", 1, f"load i64, {at}, align 1", at)
+        gather, held = f"llvm.masked.gather.v{at.lanes}i64.v{at.lanes}p0", vector_of("i64", at.lanes)
+        mask = self.number(1, "bool", at.lanes)
+        self.declare(gather, held, at.type, "i32 immarg", mask.type, held)
+        return self.emit("i64", at.lanes, f"call {held} @{gather}({at}, i32 1, {mask}, {held} poison)", at)
+
     def to_memory(self, x: Operand, dtype: str) -> str:
         """The typed text of what is stored for x in a buffer of this type."""
         held = vector_of(memory_item(dtype), x.lanes)
@@ -371,6 +403,10 @@ class Builder(Writer):
 
 def _every_lane(x: Operand) -> str:
     return f"i{x.lanes} -1"
+
+
+def _escaped(data: bytes) -> str:
+    return "".join(f"\\{byte:02X}" for byte in data)
 
 
 def _immediate(text: str) -> str:

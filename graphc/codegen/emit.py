@@ -49,11 +49,15 @@ SHARE = "@graphc.share"
 
 @dataclass(frozen=True)
 class Code:
-    """A function `void @name(ptr words, ptr fork)` with what it is made of and the declarations that it needs."""
+    """A function `void @name(ptr words, ptr fork)` with what it is made of and the declarations that it needs.
+
+    `helpers` are whole functions that it may share with others.
+    """
 
     name: str
     text: str
     declarations: frozenset[str]
+    helpers: frozenset[str] = frozenset()
 
 
 def emit(kernel: Kernel, features: frozenset[str]) -> Code:

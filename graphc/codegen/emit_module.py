@@ -35,7 +35,8 @@ def module_text(steps: Sequence[Step]) -> str:
     if len(codes) < len({s.code for s in steps}):
         raise ValueError(f"two kernels have one name: {sorted(codes)}")
     declarations = sorted(frozenset[str]().union(*(c.declarations for c in codes.values())))
-    return "\n".join([ZEROS_TEXT, _SHARE, *(c.text for c in codes.values()), *_run(steps), *declarations, ""])
+    helpers = sorted(frozenset[str]().union(*(c.helpers for c in codes.values())))
+    return "\n".join([ZEROS_TEXT, _SHARE, *helpers, *(c.text for c in codes.values()), *_run(steps), *declarations, ""])
 
 
 def _run(steps: Sequence[Step]) -> Iterator[str]:

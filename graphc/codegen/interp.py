@@ -61,7 +61,7 @@ def _storage(b: Buffer, arrays: Arrays, dims: Mapping[str, int]) -> np.ndarray[A
     if b.role == "status":
         return np.zeros(1, np.int64)
     if b.role == "work":
-        return np.zeros(max(0, b.size.evaluate(dims)), NUMPY[b.dtype])
+        return np.zeros(max(0, b.elements(dims)), NUMPY[b.dtype])
     given = arrays[b.name if b.name in arrays else b.alias or b.name]
     if not given.flags.c_contiguous or given.dtype != NUMPY[b.dtype]:
         raise ValueError(f"{b.name}: a contiguous array of {b.dtype} expected, not {given.dtype}")

@@ -49,9 +49,10 @@ Indices: TypeAlias = tuple[tuple[str, Poly], ...]
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Flat storage.  `role` is in | out | work | status; a work buffer has `size` elements, planned by the caller.
+    """Flat storage.  `role` is in | out | work | status; a work buffer has `elements`, planned by the caller.
 
-    `alias` names an input whose storage an output shares.
+    `size` counts the elements for one piece of `chunk`, or of the whole where there is none.  `alias` names an input
+    whose storage an output shares.
     """
 
     name: str
@@ -59,6 +60,10 @@ class Buffer:
     role: str
     size: Poly = ZERO
     alias: str | None = None
+    chunk: Chunk | None = None
+
+    def elements(self, env: Mapping[str, int]) -> int:
+        return self.size.evaluate(env) * (self.chunk.count(env) if self.chunk else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +330,7 @@ def _substitute(s: Stmt, var: str, value: Poly) -> Stmt:
 def _print_kernel(k: Kernel) -> Iterator[str]:
     yield f"kernel {k.name}({', '.join(k.dims)})"
     for b in k.buffers:
-        size = f"[{b.size}]" if b.role == "work" else ""
+        size = f"[{b.size}]{' per chunk' if b.chunk else ''}" if b.role == "work" else ""
         yield f"  {b.role:4} {b.name}: {b.dtype}{size}{f' in place of {b.alias}' if b.alias else ''}"
     for p in k.phases:
         yield f"phase {p.chunk.axis} in chunks of [0, {p.chunk.extent}) by {p.chunk.unit}" if p.chunk else "phase once"

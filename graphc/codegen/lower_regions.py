@@ -179,7 +179,7 @@ class Nest:
         size, start = self.storage.volume(kept), ZERO
         if self.cut not in kept:  # a partial state, or one inside a loop over the chunked axis
             size, start = self.storage.private(size, *r.dtypes)
-        place = self.storage.states(f"part{r.id}", r, size), self.storage.flat(kept) + start
+        place = self.storage.states(f"part{r.id}", r, size, start), self.storage.flat(kept) + start
         self.scopes[-1].states[r.id] = place
         acc = self.name("z")
         return self.put(*self.around(kept, (Init(acc, r.monoid, r.dtypes), Put(acc, *place))))
@@ -193,7 +193,7 @@ class Nest:
         if self.facts.in_buffer(r):
             self.into_buffer(r, acc)
         elif self.partial(r):
-            place = self.storage.states(f"part{r.id}", r, Poly.of(self.storage.pieces)), Poly.of("c")
+            place = self.storage.states(f"part{r.id}", r, Poly.of(1), Poly.of("c")), Poly.of("c")
             self.scopes[-1].states[r.id] = place
             self.put(Put(acc, *place))
         else:

@@ -53,7 +53,7 @@ class StripNest(Nest):
 
     def strip_place(self, v: Value, length: int, start: Poly, axis: str) -> tuple[str, Poly]:
         size, piece = self.storage.private(Poly.of(length), v.dtype)
-        return self.storage.work(f"strip{v.id}", v.dtype, size), piece + Poly.of(axis) - start
+        return self.storage.work(f"strip{v.id}", v.dtype, size, piece), piece + Poly.of(axis) - start
 
 
 class _Batches:

@@ -1,4 +1,4 @@
-"""Before fusion: every result of the graph gets storage that nothing else shares."""
+"""Before fusion: nothing but what results need, and for every result storage that nothing else shares."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.ops.arithmetic import alias
 from graphc.passes.access import find_anchors, storage
-from graphc.passes.rebuild import rebuild
+from graphc.passes.rebuild import reachable, rebuild
 
 
 def own_outputs(graph: Graph) -> Graph:
-    """A copy in which every output has storage of its own: arguments, constants, views and repeats are copied."""
-    graph = rebuild(graph)
+    """A copy in which every output has storage of its own: arguments, constants, views and repeats are copied.
+
+    Dead nodes go, whether or not the pass prune did run: a kernel has no place for what nobody reads.
+    """
+    graph = rebuild(graph, keep=reachable(graph))
     anchors = find_anchors(graph)
     taken: set[Value] = set()
     for k, v in enumerate(graph.outputs):

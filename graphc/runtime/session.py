@@ -24,6 +24,8 @@ from graphc.runtime.stages import Stages
 from graphc.runtime.tree import Structure, flatten
 from graphc.runtime.variables import Variables
 
+_REMEMBERED = 1024
+
 
 class Session:
     """Runs what is fetched of a graph, compiled once per set of fetches and feeds.
@@ -88,14 +90,19 @@ class Session:
             self._state.snapshot()  # raises when the session is closed
             call = self._prepare(leaves, structure, handles)
             if key and has_identity(structure):
-                self._calls[key] = call
+                self._remember(key, call)
         return call
+
+    def _remember(self, key: tuple[Any, ...], call: Call) -> None:
+        if len(self._calls) >= _REMEMBERED:  # by a program that makes new handles for every run
+            self._calls.clear()
+        self._calls[key] = call
 
     def _prepare(self, leaves: list[Any], structure: Structure, handles: tuple[Any, ...]) -> Call:
         fetches = parse_fetches(self.graph, leaves, structure)
         feeds = parse_feeds(self.graph, handles)
-        self.graph.frozen = True
         plan = self._plan(tuple(dict.fromkeys(fetches.values)), feeds, fetches.updates)
+        self.graph.frozen = True
         return Call(plan, fetches, handles=(*leaves, *handles))
 
     def _plan(self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...]) -> RunPlan:

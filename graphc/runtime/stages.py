@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from graphc.codegen.emit import Code, emit
+from graphc.codegen.emit import Code
 from graphc.codegen.emit_module import Step, module_text
 from graphc.codegen.engine import assembly, host
+from graphc.codegen.kernels import AnyKernel, code_of, kernel_of, scheduled
 from graphc.codegen.lift import lift
-from graphc.codegen.loops import Kernel
-from graphc.codegen.lower import lower
-from graphc.codegen.schedule import schedule
 from graphc.ir.graph import Graph
 from graphc.passes.base import Journal
 from graphc.passes.fuse import Fusion, fuse
@@ -39,12 +37,12 @@ class Stages:
         return fuse(own_outputs(self.optimized))
 
     @cached_property
-    def nests(self) -> list[Kernel]:
-        return [lower(lift(self.fusion, g)) for g in self.fusion.groups]
+    def nests(self) -> list[AnyKernel]:
+        return [kernel_of(lift(self.fusion, g), host().features) for g in self.fusion.groups]
 
     @cached_property
-    def kernels(self) -> list[Kernel]:
-        return [schedule(k) for k in self.nests]
+    def kernels(self) -> list[AnyKernel]:
+        return [scheduled(k) for k in self.nests]
 
     @cached_property
     def plan(self) -> Plan:
@@ -52,7 +50,7 @@ class Stages:
 
     @cached_property
     def codes(self) -> list[Code]:
-        return [emit(k, host().features) for k in self.kernels]
+        return [code_of(k, host().features) for k in self.kernels]
 
     @cached_property
     def llvm(self) -> str:

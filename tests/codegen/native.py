@@ -41,7 +41,7 @@ class Native:
         if b.role == "status":
             return np.zeros(1, np.int64)
         if b.role == "work":
-            return np.full(max(1, b.size.evaluate(dims)), 77, numpy_dtype(b.dtype))
+            return np.full(max(1, b.elements(dims)), 77, numpy_dtype(b.dtype))
         given = arrays[b.name]
         assert given.flags.c_contiguous
         assert given.dtype == numpy_dtype(b.dtype), b

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from codegen import nest_clusters as nk
 from codegen import nest_kernels as cases
+from codegen.rechunk import in_small_chunks
 
 from graphc.codegen import interp, monoids
 from graphc.codegen.cluster import Cluster
-from graphc.codegen.loops import ZERO, Accumulate, Get, Load, Loop, Phase, Store, statements
+from graphc.codegen.loops import ZERO, Accumulate, Get, Load, Loop, Store, statements
 from graphc.codegen.lower import lower
 from graphc.codegen.lower_axes import normalise
 from graphc.codegen.lower_chunks import choose_chunk, writes_apart
@@ -19,12 +18,6 @@ from graphc.ir.poly import Poly
 
 N, D = Poly.of("n"), Poly.of("d")
 SIZES = [(1, 1), (3, 19), (17, 5)]
-
-
-def in_small_chunks(kernel):
-    """The same kernel in as many chunks as there may be."""
-    phases = [Phase(p.chunk and replace(p.chunk, grain=1, unit=min(p.chunk.unit, 4)), p.body) for p in kernel.phases]
-    return replace(kernel, phases=tuple(phases))
 
 
 def run(case, kernel, n, d):
@@ -53,7 +46,7 @@ def test_nest_computes_what_numpy_does(name, static):
 def test_chunks_together_compute_the_same(name):
     case = cases.CASES[name]
     for n, d in [(9, 7), (2, 21)]:
-        run(case, in_small_chunks(lower(cases.cluster_of(case, n, d, False))), n, d)
+        run(case, in_small_chunks(lower(cases.cluster_of(case, n, d, False)), 4), n, d)
 
 
 @pytest.mark.parametrize("name", [k for k, case in cases.CASES.items() if case.empty])
@@ -165,7 +158,9 @@ def test_small_static_kernels_have_one_phase():
 def test_partial_states_of_neighbours_lie_apart():
     kernel = lower(nk.layernorm_grad(N, 40))
     part = next(b for b in kernel.buffers if b.name.startswith("part"))
-    assert part.size.constant is not None and part.size.constant >= 64 * (40 + 1024)
+    assert part.chunk is not None
+    assert part.size.constant is not None and part.size.constant >= 40 + 1024
+    assert part.elements({"n": 10**6}) == part.chunk.most * part.size.constant
 
 
 def test_loads_come_before_stores_in_one_iteration():
@@ -319,7 +314,7 @@ def test_which_axes_write_apart(at, strides, bounds, apart):
 def test_a_cut_batch_of_scatters_adds_up():
     c = scatter(lambda i, j, k: i * 36 + j, (Poly.of(4),), (9,))
     c.fill("y", N * 36, 0)
-    kernel = in_small_chunks(lower(c))
+    kernel = in_small_chunks(lower(c), 4)
     y = np.zeros((5, 9, 4), "f4")
     assert interp.run(kernel, {"y": y}, {"n": 5, "d": 9}) == 0
     np.testing.assert_array_equal(y, np.ones_like(y))

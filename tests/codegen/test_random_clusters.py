@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from codegen.rechunk import in_small_chunks
 
 from graphc.codegen import interp, monoids
 from graphc.codegen.cluster import Cluster
-from graphc.codegen.loops import Phase
 from graphc.codegen.lower import lower
 from graphc.codegen.schedule import schedule
 from graphc.ir.poly import Poly
@@ -117,15 +115,10 @@ class Program:
             np.testing.assert_allclose(outs[name], want, rtol=1e-9, atol=1e-9, err_msg=name)
 
 
-def in_chunks(kernel):
-    phases = [Phase(p.chunk and replace(p.chunk, grain=1, unit=1), p.body) for p in kernel.phases]
-    return replace(kernel, phases=tuple(phases))
-
-
 @pytest.mark.parametrize("seed", range(80))
 def test_random_cluster(seed):
     program = Program(seed)
     kernel = lower(program.c)
     program.check(kernel)
-    program.check(in_chunks(kernel))
-    program.check(in_chunks(schedule(kernel)))
+    program.check(in_small_chunks(kernel))
+    program.check(in_small_chunks(schedule(kernel)))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from codegen import nest_clusters as nk
 from codegen import nest_kernels as cases
+from codegen.rechunk import in_small_chunks
 
 from graphc.codegen import interp, monoids
 from graphc.codegen.cluster import Cluster
-from graphc.codegen.loops import Fold, Loop, Merge, Phase, Prefetch, parts, statements
+from graphc.codegen.loops import Fold, Loop, Merge, Prefetch, parts, statements
 from graphc.codegen.lower import lower
 from graphc.codegen.schedule import Plan, schedule
 from graphc.codegen.schedule_reductions import BLOCK
@@ -47,9 +46,8 @@ def test_full_vectors_blocks_and_chunks(name):
     """Rows long enough for the unrolled loops, in many chunks."""
     case, n, d = cases.CASES[name], 11, 150
     kernel = schedule(lower(cases.cluster_of(case, n, d, False)))
-    phases = [Phase(p.chunk and replace(p.chunk, grain=1, unit=min(p.chunk.unit, 32)), p.body) for p in kernel.phases]
     ins, outs = cases.make(case, n, d)
-    assert interp.run(replace(kernel, phases=tuple(phases)), {**ins, **outs}, {"n": n, "d": d}) == 0
+    assert interp.run(in_small_chunks(kernel, 32), {**ins, **outs}, {"n": n, "d": d}) == 0
     cases.check(case, ins, outs)
 
 

@@ -23,7 +23,7 @@ KEYS = [
     s[I, :, 0], s[0, :, I], s[:, I, I], s[:, 1, I], s[None, I], s[I, None], s[I, None, I], s[J, I], s[:, J, I], s[J, :, I],
     s[1:, I, ::2], s[I, ..., 1:], s[J], s[:, J[:0]], s[np.array([True, False])], s[:, np.array([True, False, True])],
     s[X[:, :, 0] > 5], s[X > 9], s[:, :, X[0, 0] > 1], s[J.astype(np.uint8)], s[[True, False], I[:2]],
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda k: str(k)[:60])
@@ -34,7 +34,7 @@ def test_like_numpy(key: Any) -> None:
 TRACED_KEYS = [
     lambda x, i: x[i], lambda x, i: x[:, i], lambda x, i: x[i, i], lambda x, i: x[i, :, 0], lambda x, i: x[0, i, 1:],
     lambda x, i: x[i[0]], lambda x, i: x[i[0], ..., i[1]], lambda x, i: x[i[:, None], i],
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("pick", TRACED_KEYS)
@@ -46,7 +46,7 @@ MATRIX = np.arange(20.0).reshape(5, 4)
 SYMBOLIC_KEYS = [
     s[1:], s[:-1], s[2:-1], s[::-1], s[::2], s[1::3], s[:, 1:], s[-1], s[0], s[2, 1], s[:3], s[-3:], s[1:3], s[:, 0],
     s[None], s[..., 1], s[I], s[I, 1], s[:4:2], s[-4::2],
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("key", SYMBOLIC_KEYS, ids=str)
@@ -69,7 +69,7 @@ def test_slices_of_unknown_size(key: Any) -> None:
 WRONG = [
     s[2], s[-3], s[:, 3], s[0, 0, 0, 0], s[..., ...], s[np.array([0, 2])], s[1.5], s["a"], s[::0], s[np.array([True] * 3)],
     s[True], s[np.array([0.5])], s[[0, -3]],
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("key", WRONG, ids=str)

@@ -13,12 +13,13 @@ from graphc.errors import DTypeError
 from graphc.ir.graph import Graph
 from graphc.ir.types import DTYPES, Type, numpy_dtype
 from graphc.numpy.tensor import Scalar, Tensor
+from numpy_cases import words
 from worlds import symbolic, traced
 
-OPERATIONS = (
+OPERATIONS = words(
     "add subtract multiply divide floor_divide remainder power maximum less equal arctan2 logaddexp hypot bitwise_and "
     "left_shift logical_and float_power fmod copysign"
-).split()
+)
 NUMBERS = (True, 3, 2.5)
 
 
@@ -56,7 +57,9 @@ def test_python_numbers_are_weak(name: str) -> None:
             assert ours(name, *args) == numpys(name, *args), (dtype, number)
 
 
-@pytest.mark.parametrize("name", "negative exp sqrt floor isnan sign square reciprocal absolute rint invert sum mean var prod max".split())
+@pytest.mark.parametrize(
+    "name", words("negative exp sqrt floor isnan sign square reciprocal absolute rint invert sum mean var prod max")
+)
 def test_one_operand(name: str) -> None:
     for dtype in DTYPES:
         array = np.ones(3, numpy_dtype(dtype))

@@ -26,7 +26,7 @@ FORMS = {
     "softplus": (X, lambda x: np.log(1 + np.exp(x))), "relu": (X, lambda x: np.maximum(x, 0)), "leaky_relu": (X, lambda x: np.where(x > 0, x, 0.01 * x)),
     "elu": (X, lambda x: np.where(x > 0, x, np.exp(x) - 1)), "silu": (X, lambda x: x / (1 + np.exp(-x))),
     "gelu": (X, lambda x: x * 0.5 * (1 + each(math.erf)(x / math.sqrt(2)))),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -43,7 +43,7 @@ def test_closed_forms(name: str) -> None:
 PAIRS = {
     "xlogy": lambda x, y: x * np.log(y), "xlog1py": lambda x, y: x * np.log1p(y), "rel_entr": lambda x, y: x * np.log(x / y),
     "kl_div": lambda x, y: x * np.log(x / y) - x + y, "huber": lambda d, r: np.where(r <= d, r * r / 2, d * (r - d / 2)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -58,7 +58,7 @@ LIMITS = [
     (gnp.entr, (0.0,), 0.0), (gnp.entr, (-1.0,), -INF), (gnp.rel_entr, (0.0, 1.0), 0.0), (gnp.rel_entr, (1.0, 0.0), INF), (gnp.rel_entr, (NAN, 1.0), NAN),
     (gnp.kl_div, (0.0, 2.0), 2.0), (gnp.huber, (-1.0, 2.0), INF), (gnp.log_expit, (-1e4,), -1e4), (gnp.softplus, (1e4,), 1e4), (gnp.softplus, (-1e4,), 0.0),
     (gnp.logit, (1.0,), INF), (gnp.logit, (0.0,), -INF), (gnp.expit, (-1e4,), 0.0), (gnp.erfc, (INF,), 0.0), (gnp.elu, (-INF,), -1.0),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("f, args, wanted", LIMITS)
@@ -121,7 +121,20 @@ class Ufunc:
 
 def test_ufuncs_of_scipy_are_known_by_name() -> None:
     x = symbolic(Graph(), X)
-    for name in ("erf", "erfc", "expit", "log_expit", "entr", "ndtr", "exp10", "log1p", "expm1", "exp2", "cbrt", "logit"):
+    for name in (
+        "erf",
+        "erfc",
+        "expit",
+        "log_expit",
+        "entr",
+        "ndtr",
+        "exp10",
+        "log1p",
+        "expm1",
+        "exp2",
+        "cbrt",
+        "logit",
+    ):
         found = apply_ufunc(Ufunc(name), "__call__", (x,), {})
         assert found.value == getattr(gnp, name)(x).value
     assert apply_ufunc(Ufunc("xlogy"), "__call__", (x, 2.0), {}).shape == x.shape

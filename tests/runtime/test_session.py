@@ -21,6 +21,7 @@ from graphc.errors import (
     MissingFeedError,
     SignatureError,
 )
+from graphc.numpy.tensor import Tensor
 
 
 class Model(NamedTuple):
@@ -380,6 +381,21 @@ def test_the_first_run_freezes_the_graph(session, model):
     assert len(model.graph) == size
     with pytest.raises(FrozenGraphError), model.graph:
         _ = model.loss * 4
+
+
+def test_a_refused_run_does_not_freeze(session, model):
+    with pytest.raises(MissingFeedError):
+        session.run(model.loss)
+    with model.graph:
+        late = model.loss * 3
+    assert session.run(late, {model.x: X}).shape == ()
+
+
+def test_new_handles_for_every_run_do_not_pile_up(session, model):
+    for _ in range(1500):
+        session.run(Tensor(model.graph, model.hidden.value), {model.x: X})
+    assert len(session._calls) <= 1024
+    assert session.explain().count("\nrun: ") == 1
 
 
 def test_closed(model):

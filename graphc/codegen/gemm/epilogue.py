@@ -76,9 +76,7 @@ class _Block:
         value, indices = self.value(e.value), [self.value(v) for v in e.indices]
         axes = [a for a in e.axes if a in self.new.axes]
         strides = list(zip(indices, e.place.strides, strict=True))
-        self.new.store(
-            name, self._moved(e.place.at), value, axes, indices=strides, guards=self._guards(e.place)
-        )
+        self.new.store(name, self._moved(e.place.at), value, axes, indices=strides, guards=self._guards(e.place))
 
     def value(self, v: Value) -> Value:
         """The copy of a value, made after those of what it depends on."""

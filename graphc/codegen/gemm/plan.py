@@ -73,9 +73,7 @@ class _Planner:
         self.p, self.registers = p, registers
         self.item, self.lanes = ITEMSIZE[p.dtype], registers.lanes(p.dtype)
         self.columns = -(-p.n // self.lanes)
-        self.bytes_a, self.bytes_b, self.bytes_c = (
-            x * y * self.item for x, y in ((p.m, p.k), (p.k, p.n), (p.m, p.n))
-        )
+        self.bytes_a, self.bytes_b, self.bytes_c = (x * y * self.item for x, y in ((p.m, p.k), (p.k, p.n), (p.m, p.n)))
         self.reasons: list[str] = []
 
     def plan(self) -> GemmPlan:

@@ -145,11 +145,16 @@ def storage_of(cluster: Cluster, r: Reduction, kept: list[str]) -> Place:
 
 
 def _candidates(cluster: Cluster, r: Reduction, kept: list[str]) -> Iterator[Write]:
-    """Writes of one element per element of the product; the product itself comes first."""
-    writes = [e for e in cluster.effects if isinstance(e, Write) and is_plain(e) and e.axes == frozenset(kept)]
-    same = [e for e in writes if cluster.arrays[e.place.buffer].dtype == r.args[0].dtype]
+    """Writes of one element per element of the product; the product itself comes first.
+
+    Another result may take its place only where one loop writes everything: none reads the product again later.
+    """
+    writes = [e for e in cluster.effects if isinstance(e, Write)]
+    over_all = [e for e in writes if is_plain(e) and e.axes == frozenset(kept)]
+    same = [e for e in over_all if cluster.arrays[e.place.buffer].dtype == r.args[0].dtype]
     yield from (e for e in same if e.value.reduction is r)
-    yield from (e for e in same if e.value.reduction is not r and e.value.dtype == r.args[0].dtype)
+    if len(over_all) == len(writes):
+        yield from same
 
 
 def is_plain(e: Write) -> bool:

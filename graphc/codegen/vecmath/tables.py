@@ -1,6 +1,7 @@
 """Tables that AVX-512 code keeps in registers: `tools/remez.py` writes this file.
 
-What is in them: powers of two and logarithms, as sums of a head and a tail, and functions cut into pieces.
+What is in them: powers of two and logarithms, as sums of a head and a tail, and functions cut into pieces.  The bits
+of 2/pi, lowest byte first and zeros above the point, lie in memory.
 """
 
 from typing import Final
@@ -9,6 +10,14 @@ Table = tuple[float, ...]
 Columns = tuple[Table, ...]  # centres, values there, coefficients of each power of the distance
 
 # fmt: off
+
+TWO_OVER_PI_BITS: Final = 1200
+TWO_OVER_PI_BYTES: Final = bytes.fromhex(
+    "7bfc46300356085d8d1fb15ffb6bea92528af739073d7bf1e5ebc7ba27752dea5f9e663f464fb709cb27cf7e366d1f6d0a5a"
+    "8b112fef0f9805deff97f81f3b28f9bd8b5f849cf439538339d69139417e5fb426709ce98444bb2ef53582e83ea729b11ceb"
+    "1dfe1c92d109ea2e4906e0d24d423a6e24b761c5bbdeab6351fe4190433c999562dbc0dd34f5d15727fc2915444e6e83f9a2"
+    "00000000000000000000"
+)
 
 EXP2_HEAD: Final[Table] = (
     1.0, 1.0442737824274138, 1.0905077326652577, 1.1387886347566916, 1.189207115002721, 1.241857812073484,

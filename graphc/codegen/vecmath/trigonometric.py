@@ -1,16 +1,17 @@
 """sin, cos and tan: x less the nearest multiple n of pi/2, then polynomials chosen by n modulo 4.
 
-f64 has pi/2 in three parts and keeps the rounding errors (Cody & Waite 1980), which serves |x| <= 2^50; beyond, the
-result is NaN.  f32 is reduced in f64 and serves every x: a large one is an integer m times 2^k, k one of a few powers,
-and m (2^k modulo 2 pi) has the same sine; that product is kept in two parts.
+pi/2 is taken in three parts, which serves as long as n is small.  Where some lane is beyond that, a branch leads to the
+reduction of an f32 in f64, and of an f64 by integers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import NAN, add_exactly, estrin, horner, keep_zero, multiply_exactly, rounded
+from graphc.codegen.vecmath.forms import add_exactly, estrin, horner, keep_zero, multiply_exactly, rounded
+from graphc.codegen.vecmath.payne_hanek import reduce_by_product
 
 if TYPE_CHECKING:
     from graphc.codegen.builder import Builder
@@ -19,25 +20,24 @@ if TYPE_CHECKING:
     Reduced = tuple[Operand, Operand, Operand]
 
 TWO_OVER_PI = 0.6366197723675814
-DOUBLE_RANGE = 2.0**50
-SIGNIFICANT = 24  # bits of an f32
+NEAR = {"f32": 1e5, "f64": 2.0**50}
 
 
 def sin(b: Builder, x: Operand) -> Operand:
     """The sine."""
-    n, r, _ = reduce(b, x)
+    n, r, _ = reduce(b, x, _rounded_once)
     return keep_zero(b, x, _sine_of_quarter(b, n, r))
 
 
 def cos(b: Builder, x: Operand) -> Operand:
     """The cosine."""
-    n, r, _ = reduce(b, x)
+    n, r, _ = reduce(b, x, _rounded_once)
     return _sine_of_quarter(b, b.add(n, 1), r)
 
 
 def tan(b: Builder, x: Operand) -> Operand:
     """The tangent; steep enough to need r in two parts."""
-    n, r, low = reduce(b, x)
+    n, r, low = reduce(b, x, _in_two_parts)
     square = b.mul(r, r)
     bend = b.mul(square, estrin(b, square, c.TAN[x.dtype]))
     rough = b.fma(bend, r, r)
@@ -60,41 +60,36 @@ def _sine_of_quarter(b: Builder, n: Operand, r: Operand) -> Operand:
     return b.real(b.xor(b.bits(value), sign))
 
 
-def reduce(b: Builder, x: Operand) -> Reduced:
+def reduce(b: Builder, x: Operand, near: Callable[[Builder, Operand], Reduced]) -> Reduced:
     """(n, r, low): x = n pi/2 + r + low, n known modulo 4, |r| slightly above pi/4 at most, low below an ulp of r."""
-    return _reduce_single(b, x) if x.dtype == "f32" else _reduce_double(b, x)
+    if x.dtype == "f32" and "fma" not in b.features:
+        return _reduce_in_double(b, x)
+    far = _reduce_in_double if x.dtype == "f32" else reduce_by_product
+    n, r, low = b.rarely(b.gt(b.abs(x), NEAR[x.dtype]), near(b, x), far, x)
+    return n, r, low
 
 
-def _reduce_double(b: Builder, x: Operand) -> Reduced:
-    """pi/2 in three parts: x - n head is exact, and the rounding error of the next step is added to the last."""
-    head, middle, tail = c.HALF_PI["f64"]
+def _rounded_once(b: Builder, x: Operand) -> Reduced:
+    """pi/2 in three parts: x - n head is exact, and the last part hardly counts.  What rounding lost is not known."""
+    head, middle, tail = c.HALF_PI[x.dtype]
+    t, n = rounded(b, x, TWO_OVER_PI)
+    r = b.fma(n, -tail, b.fma(n, -middle, b.fma(n, -head, x)))
+    return b.bits(t), r, b.const(0.0, x)
+
+
+def _in_two_parts(b: Builder, x: Operand) -> Reduced:
+    """The same with what rounding lost (Cody & Waite 1980)."""
+    head, middle, tail = c.HALF_PI[x.dtype]
     t, n = rounded(b, x, TWO_OVER_PI)
     first = b.fma(n, -head, x)
     product, error = multiply_exactly(b, n, middle)
     second = b.xsub(first, product)
     lost = b.xsub(b.xsub(first, second), product)
-    r, low = add_exactly(b, second, b.xsub(lost, b.fma(n, tail, error)))
-    return b.bits(t), b.select(b.le(b.abs(x), DOUBLE_RANGE), r, NAN), low
+    return b.bits(t), *add_exactly(b, second, b.xsub(lost, b.fma(n, tail, error)))
 
 
-def _reduce_single(b: Builder, x: Operand) -> Reduced:
-    """In f64 lanes: the product of the residue stays below 2^47, where the magic number still serves."""
-    m, head, tail = _residue(b, x)
-    product, error = multiply_exactly(b, m, head)
-    t, n = rounded(b, product, TWO_OVER_PI)
-    near = b.fma(n, -c.HALF_PI["f64"][1], b.fma(n, -c.HALF_PI["f64"][0], product))
-    wide = b.add(near, b.fma(m, tail, error))
+def _reduce_in_double(b: Builder, x: Operand) -> Reduced:
+    """An f32 as an f64, which is near far longer."""
+    n, wide, _ = reduce(b, b.cast(x, "f64"), _rounded_once)
     r = b.cast(wide, "f32")
-    return b.cast(b.bits(t), "i32"), r, b.cast(b.xsub(wide, b.cast(r, "f64")), "f32")
-
-
-def _residue(b: Builder, x: Operand) -> Reduced:
-    """(m, head, tail) in f64: x and m (head + tail) differ by whole turns, m is an integer where x is not small."""
-    magnitude, unit = b.abs(x), b.const(1.0, x)
-    like = b.cast(x, "f64")
-    head, tail = b.const(1.0, like), b.const(0.0, like)
-    for exponent, (turn, rest) in c.TURNS.items():
-        reached = b.ge(magnitude, 2.0 ** (exponent + SIGNIFICANT - 1))
-        unit = b.select(reached, 2.0**-exponent, unit)
-        head, tail = b.select(reached, turn, head), b.select(reached, rest, tail)
-    return b.cast(b.mul(x, unit), "f64"), head, tail
+    return b.cast(n, "i32"), r, b.cast(b.xsub(wide, b.cast(r, "f64")), "f32")

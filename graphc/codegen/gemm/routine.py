@@ -1,0 +1,157 @@
+"""Functions written by hand, so to speak: parameters, counted loops, addresses in bytes, and vectors in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from graphc.codegen.builder import Builder
+from graphc.codegen.elements import ITEMSIZE
+from graphc.codegen.emit_index import Indexer
+from graphc.codegen.emit_loop import write_loop
+from graphc.codegen.llvm_types import item_type, register_type, suffix
+from graphc.codegen.writer import Operand
+
+Offset = Operand | int
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A finished function of the module that several kernels may call."""
+
+    name: str
+    text: str
+    declarations: frozenset[str]
+
+
+class Routine:
+    """The text of `void @name(parameters)`, whose operands are attributes of `given`."""
+
+    def __init__(self, name: str, parameters: Sequence[tuple[str, str]], features: frozenset[str]) -> None:
+        self.name = name
+        self.b = Builder(features)
+        self.i = Indexer(self.b)
+        self.given = {n: Operand(f"%{n}", dtype) for n, dtype in parameters}
+
+    def helper(self, linkage: str = "internal") -> Helper:
+        lines = "\n".join(s if s.endswith(":") else f"  {s}" for s in [*self.b.regions[0].lines, "ret void"])
+        head = ", ".join(map(str, self.given.values()))
+        text = f"define {linkage} void @{self.name}({head}) {{\nentry:\n{lines}\n}}\n"
+        return Helper(self.name, text, frozenset(self.b.declared))
+
+    # ------------------------------------------------------------------------------------------------- numbers
+
+    def number(self, value: Offset) -> Operand:
+        return self.i.number(value) if isinstance(value, int) else value
+
+    def add(self, x: Offset, y: Offset) -> Operand:
+        return self.i.add(self.number(x), self.number(y))
+
+    def sub(self, x: Offset, y: Offset) -> Operand:
+        return self.add(x, self.mul(y, -1))
+
+    def mul(self, x: Offset, y: Offset) -> Operand:
+        return self.i.mul(self.number(x), self.number(y))
+
+    def div(self, x: Offset, y: Offset) -> Operand:
+        return self.i.div(self.number(x), self.number(y))
+
+    def least(self, x: Offset, y: Offset) -> Operand:
+        return self.i.least(self.number(x), self.number(y))
+
+    def most(self, x: Offset, y: Offset) -> Operand:
+        return self.mul(self.least(self.mul(x, -1), self.mul(y, -1)), -1)
+
+    def less(self, x: Offset, y: Offset) -> Operand:
+        return self.i.less(self.number(x), self.number(y))
+
+    # ------------------------------------------------------------------------------------------------- control
+
+    def loop(
+        self,
+        lo: Offset,
+        hi: Offset,
+        step: Offset,
+        body: Callable[[Operand, list[Operand]], Sequence[Operand]],
+        carried: Sequence[Operand] = (),
+    ) -> list[Operand]:
+        """for i in range(lo, hi, step): carried = body(i, carried); gives the carried values at the end."""
+        guard = self.less(lo, hi)
+        if guard.text == "false":
+            return list(carried)
+
+        def once(values: list[Operand]) -> tuple[list[Operand], Operand]:
+            after = body(values[0], values[1:])
+            following = self.add(values[0], step)
+            return [following, *after], self.less(following, hi)
+
+        return write_loop(self.b, guard, [self.number(lo), *carried], once)[1:]
+
+    def each(self, lo: Offset, hi: Offset, body: Callable[[Operand], None], step: Offset = 1) -> None:
+        """for i in range(lo, hi, step): body(i)"""
+
+        def once(i: Operand, _: list[Operand]) -> Sequence[Operand]:
+            body(i)
+            return ()
+
+        self.loop(lo, hi, step, once)
+
+    def when(self, condition: Operand, body: Callable[[], None]) -> None:
+        """A loop that stops after its first round."""
+        if condition.text == "false":
+            return
+
+        def once(_: list[Operand]) -> tuple[list[Operand], Operand]:
+            body()
+            return [], self.b.number(0, "bool")
+
+        write_loop(self.b, condition, [], once)
+
+    def call(self, name: str, *args: Offset) -> None:
+        self.b.effect(f"call void @{name}({', '.join(str(self.number(a)) for a in args)})")
+
+    # -------------------------------------------------------------------------------------------------- memory
+
+    def offset(self, pointer: Operand, distance: Offset) -> Operand:
+        """The address so many bytes on."""
+        d = self.number(distance)
+        if d.integer == 0:
+            return pointer
+        return self.b.emit("ptr", 1, f"getelementptr i8, {pointer}, {d}", pointer, d)
+
+    def load(self, pointer: Operand, dtype: str, lanes: int, mask: Operand | None = None) -> Operand:
+        """Neighbours in memory; 0 in lanes that the mask leaves out."""
+        held, align = register_type(dtype, lanes), ITEMSIZE[dtype]
+        if mask is None:
+            return self.b.ordered(dtype, lanes, f"load {held}, {pointer}, align {align}")
+        name = f"llvm.masked.load.{suffix(item_type(dtype), lanes)}.p0"
+        self.b.declare(name, held, "ptr", "i32 immarg", mask.type, held)
+        return self.b.ordered(
+            dtype, lanes, f"call {held} @{name}({pointer}, i32 {align}, {mask}, {held} zeroinitializer)"
+        )
+
+    def store(self, value: Operand, pointer: Operand, mask: Operand | None = None) -> None:
+        align = ITEMSIZE[value.dtype]
+        if mask is None:
+            self.b.effect(f"store {value}, {pointer}, align {align}")
+            return
+        name = f"llvm.masked.store.{suffix(item_type(value.dtype), value.lanes)}.p0"
+        self.b.declare(name, "void", value.type, "ptr", "i32 immarg", mask.type)
+        self.b.effect(f"call void @{name}({value}, {pointer}, i32 {align}, {mask})")
+
+    def prefetch(self, pointer: Operand, *, write: bool = False) -> None:
+        self.b.declare("llvm.prefetch.p0", "void", "ptr", "i32 immarg", "i32 immarg", "i32 immarg")
+        self.b.effect(f"call void @llvm.prefetch.p0({pointer}, i32 {int(write)}, i32 3, i32 1)")
+
+    def word(self, slot: int, dtype: str) -> Operand:
+        """What the table of the kernel holds, where a parameter is called `words`."""
+        at = self.offset(self.given["words"], 8 * slot)
+        return self.b.emit(dtype, 1, f"load {register_type(dtype)}, {at}, align 8", at)
+
+    def first_lanes(self, lanes: int, count: Offset) -> Operand | None:
+        """The mask of the first lanes; None where it lets all through."""
+        n = self.number(count)
+        if n.integer is not None:
+            return None if n.integer >= lanes else self.b.vector([k < n.integer for k in range(lanes)], "bool")
+        narrow = self.b.cast(self.least(n, lanes), "i32")
+        return self.b.lt(self.i.iota(lanes, "i32"), narrow)

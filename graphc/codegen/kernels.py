@@ -1,0 +1,28 @@
+"""The kinds of kernels: a cluster becomes a loop nest, or the kernel of a matrix product."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from graphc.codegen.cluster import Cluster
+from graphc.codegen.emit import Code, emit
+from graphc.codegen.gemm.kernel import ProductKernel, product_kernel
+from graphc.codegen.loops import Kernel
+from graphc.codegen.lower import lower
+from graphc.codegen.schedule import schedule
+
+AnyKernel: TypeAlias = Kernel | ProductKernel
+
+
+def kernel_of(cluster: Cluster, features: frozenset[str]) -> AnyKernel:
+    """A product for a target with these features, where the cluster holds one; else an unscheduled nest."""
+    return product_kernel(cluster, features) or lower(cluster)
+
+
+def scheduled(kernel: AnyKernel) -> AnyKernel:
+    """A product is planned when it is made."""
+    return schedule(kernel) if isinstance(kernel, Kernel) else kernel
+
+
+def code_of(kernel: AnyKernel, features: frozenset[str]) -> Code:
+    return emit(kernel, features) if isinstance(kernel, Kernel) else kernel.code(features)

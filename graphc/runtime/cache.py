@@ -1,0 +1,52 @@
+"""Programs on disk: a second process that compiles the same graph links what the first one made.
+
+The key is a hash of all that decides the object code: the graph's text without locations, the options, the sources of
+the compiler, the kind of machine, the versions of NumPy and LLVM.  So that messages name the user's lines wherever
+these have moved to, a record refers to a location by the place where it first occurs in the graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+import numpy as np
+
+from graphc.codegen.engine import host
+from graphc.codegen.store import digest, kept
+from graphc.ir.graph import Graph
+from graphc.ir.printer import print_graph
+from graphc.runtime.program import Program
+from graphc.runtime.record import read_record, write_record
+
+_SOURCES = ("ir", "passes", "codegen", "runtime")  # the rooms whose code decides what a graph is compiled to
+
+
+def kept_program(graph: Graph, options: str, make: Callable[[], Program]) -> Program:
+    """The program of this graph that is kept on disk, else the one that `make` builds, which is kept from then on."""
+    places = list(dict.fromkeys(n.loc for n in graph.nodes))
+    number = {loc: k for k, loc in enumerate(places)}
+    pattern = " ".join(str(number[n.loc]) for n in graph.nodes)
+    key = digest(_compiler(), options, print_graph(graph, locations=False), pattern)
+    return read_record(kept(key, lambda: write_record(make(), places)), places)
+
+
+@cache
+def _compiler() -> str:
+    """This compiler on this machine."""
+    return f"{_fingerprint()} {host().key} {sys.byteorder} numpy {np.__version__} llvmlite {llvmlite.__version__}"
+
+
+def _fingerprint() -> str:
+    """A hash of the sources: no change of the compiler goes unnoticed."""
+    package = Path(__file__).parents[1]
+    sums = hashlib.sha256()
+    for file in sorted(f for room in _SOURCES for f in package.joinpath(room).rglob("*.py")):
+        text = file.read_bytes()
+        sums.update(f"{file.relative_to(package)} {len(text)}\n".encode())
+        sums.update(text)
+    return sums.hexdigest()

@@ -1,0 +1,156 @@
+"""What runs: object code and all that is needed to call it, with nothing left of how it was made.
+
+A program has one table of 64-bit words: addresses of arrays, then the values of symbolic extents.  Arguments and
+results come from the caller, constants live with the program, and everything else shares one arena, with offsets
+planned from the steps in which each array is alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from graphc.codegen import entry
+from graphc.codegen.loops import Chunk
+from graphc.ir.location import Location
+from graphc.ir.node import Literal
+from graphc.ir.poly import Poly, Size, parse_poly
+from graphc.ir.types import Shape, Type
+from graphc.passes.memory import Arena, Interval, plan_arena
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """The address of an argument's array."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The address of a result's array."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The address of an array that the program owns."""
+
+    literal: Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A place in the arena."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The value of a symbolic extent."""
+
+    symbol: str
+
+    def evaluate(self, dims: Mapping[str, int]) -> int:
+        return parse_poly(self.symbol).evaluate(dims)
+
+
+Word: TypeAlias = Argument | Result | Constant | Planned | Extent
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """An array of the arena, needed in the steps `first` to `last`: `size` bytes, for each piece of `chunk` if any."""
+
+    name: str
+    size: Size
+    first: int
+    last: int
+    chunk: Chunk | None = None
+
+    def bound(self, dims: Mapping[str, int]) -> Interval:
+        pieces = self.chunk.count(dims) if self.chunk else 1
+        return Interval(self.name, Poly.of(self.size).evaluate(dims) * pieces, self.first, self.last)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`words` is the table of the program; `slots` gives, for each kernel in turn, the words it is called with."""
+
+    words: tuple[Word, ...]
+    slots: tuple[tuple[int | None, ...], ...]
+    lifetimes: tuple[Lifetime, ...]
+
+    def arena(self, dims: Mapping[str, int]) -> Arena:
+        """Offsets and size in bytes, for given values of the symbolic extents."""
+        return plan_arena([x.bound(dims) for x in self.lifetimes], {})
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Arguments and results; `unwrap`: the entry gives a single result as it is, not in a tuple."""
+
+    inputs: tuple[Type, ...]
+    outputs: tuple[Type, ...]
+    unwrap: bool
+
+    @property
+    def is_static(self) -> bool:
+        return all(t.is_static for t in self.inputs)
+
+    @property
+    def is_single(self) -> bool:
+        return self.unwrap and len(self.outputs) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An operation that checks its indices at run time, for the message when one is outside."""
+
+    op: str
+    type: str
+    loc: Location
+
+
+@dataclass(frozen=True)
+class Program:
+    """`object` exports `run`, and `entry` where the signature is static; a failed check gives a number of `sites`."""
+
+    object: bytes
+    plan: Plan
+    sites: Mapping[int, Site]
+
+
+def entry_spec(plan: Plan, signature: Signature) -> entry.EntrySpec:
+    """The entry's view of a program in which all extents are numbers."""
+    outputs = tuple(entry.Output(j) for j in range(len(signature.outputs)))
+    return entry.EntrySpec(
+        inputs=tuple(entry.ArrayType(t.dtype, numbers(t.shape, {})) for t in signature.inputs),
+        outputs=tuple(entry.ArrayType(t.dtype, numbers(t.shape, {})) for t in signature.outputs),
+        words=tuple(_entry_words(plan)),
+        returns=outputs[0] if signature.is_single else outputs,
+    )
+
+
+def _entry_words(plan: Plan) -> Iterator[entry.Word]:
+    offsets = plan.arena({}).offsets
+    for w in plan.words:
+        match w:
+            case Argument(k):
+                yield entry.Input(k)
+            case Result(j):
+                yield entry.Output(j)
+            case Planned(name):
+                yield entry.Arena(offsets[name])
+            case Constant(literal):
+                yield entry.Address(literal.array.ctypes.data)
+            case Extent():
+                yield entry.Number(w.evaluate({}))
+
+
+def numbers(shape: Shape, dims: Mapping[str, int]) -> tuple[int, ...]:
+    """A shape with its symbolic extents bound."""
+    return tuple(Poly.of(e).evaluate(dims) for e in shape)
