@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Iterator
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 
 class SourceLocation(Protocol):
@@ -22,12 +22,14 @@ class SourceLocation(Protocol):
 
 
 class GraphcError(Exception):
-    """Base of all errors that graphc raises on purpose."""
+    """Base of all that graphc raises on purpose; `advice` is what to write where a message says nothing better."""
+
+    advice: ClassVar[str] = ""
 
     def __init__(
         self, problem: str, *, expected: str = "", got: str = "", fix: str = "", loc: SourceLocation | None = None
     ) -> None:
-        self.problem, self.expected, self.got, self.fix, self.loc = problem, expected, got, fix, loc
+        self.problem, self.expected, self.got, self.fix, self.loc = problem, expected, got, fix or self.advice, loc
         super().__init__("\n".join(self._lines()))
 
     def _lines(self) -> Iterator[str]:
@@ -50,6 +52,8 @@ class ShapeError(GraphcError, ValueError):
     elements.  Fix: reshape or index one operand, e.g. `b[:, None]`, so that extents agree or are 1.
     """
 
+    advice = "reshape or index an operand so that extents agree or are 1, e.g. b[:, None]"
+
 
 class DTypeError(GraphcError, TypeError):
     """An operation on an element type for which it is not defined.
@@ -57,12 +61,16 @@ class DTypeError(GraphcError, TypeError):
     Cause: `np.sin` of an integer tensor at the primitive level, `~x` of a float.  Fix: convert with `x.astype(...)`.
     """
 
+    advice = 'convert first: x.astype("float32")'
+
 
 class AxisError(GraphcError, ValueError, IndexError):
     """An axis outside the tensor, or named twice.
 
     Cause: `x.sum(axis=2)` of a matrix.  Fix: an axis in [-ndim, ndim).
     """
+
+    advice = "name each axis once, with a number in [-ndim, ndim)"
 
 
 class IndexingError(GraphcError, IndexError):
@@ -72,6 +80,8 @@ class IndexingError(GraphcError, IndexError):
     Fix: an index in range; `np.where(mask, x, 0)` in place of `x[mask]`.
     """
 
+    advice = "index with integers in range, slices, None or ..., e.g. x[0, 1:], or np.where(mask, x, 0) for a mask"
+
 
 class DimensionError(GraphcError, ValueError):
     """An extent that is negative or no integer (NaN, a fraction), or a symbolic one where a number is needed.
@@ -79,6 +89,8 @@ class DimensionError(GraphcError, ValueError):
     Cause: `placeholder("f32", (-1, 3))`, `Dim("2x")`, `range(x.shape[0])` where the extent is `Dim("batch")`.
     Fix: a non-negative integer or `Dim("name")`; use whole-array operations instead of loops over a symbolic extent.
     """
+
+    advice = 'give a non-negative integer, or Dim("name") for an extent that is known when it runs'
 
 
 class ConcretizationError(GraphcError, TypeError):
@@ -88,6 +100,8 @@ class ConcretizationError(GraphcError, TypeError):
     tensor and convert after the call.
     """
 
+    advice = "use np.where(condition, a, b) in place of `if`; return the tensor and convert after the call"
+
 
 class GradientError(GraphcError, ValueError):
     """A gradient that is not defined as asked.
@@ -95,6 +109,8 @@ class GradientError(GraphcError, ValueError):
     Cause: the gradient of a vector without a cotangent, of an integer, of something that does not depend on the input.
     Fix: reduce to a scalar (`.sum()`), give `grad_ys=`, convert to a float type.
     """
+
+    advice = "reduce the result to a scalar (.sum()), give a cotangent, or differentiate a float input"
 
 
 class FeedError(GraphcError, ValueError):
@@ -104,6 +120,8 @@ class FeedError(GraphcError, ValueError):
     Fix: give the declared shape; convert on purpose with `.astype("float32")`.
     """
 
+    advice = "feed an array of the declared shape and type, converted on purpose with .astype(...)"
+
 
 class MissingFeedError(GraphcError, KeyError):
     """A fetch needs a placeholder that was not fed.
@@ -111,11 +129,15 @@ class MissingFeedError(GraphcError, KeyError):
     Cause: `session.run(loss)` without its inputs.  Fix: `session.run(loss, feed={x: ..., y: ...})`.
     """
 
+    advice = "session.run(fetches, feed={x: ...}) with a value for it"
+
     __str__ = Exception.__str__
 
 
 class FetchError(GraphcError, TypeError, ValueError):
     """Something that cannot be fetched: no tensor, update or nest of them, or a name that the graph does not know."""
+
+    advice = "fetch tensors, updates, or nests of them, made in this graph"
 
 
 class GraphMismatchError(GraphcError, ValueError):
@@ -125,6 +147,8 @@ class GraphMismatchError(GraphcError, ValueError):
     Fix: build both in one graph, or pass the value as an argument.
     """
 
+    advice = "build both tensors in one graph, or pass the value as an argument"
+
 
 class FrozenGraphError(GraphcError, RuntimeError):
     """A graph changed after its first run.
@@ -132,13 +156,19 @@ class FrozenGraphError(GraphcError, RuntimeError):
     Cause: calling an operation on its tensors after `Session.run`.  Fix: build everything first.
     """
 
+    advice = "build everything before the first run, or start another Graph"
+
 
 class ClosedSessionError(GraphcError, RuntimeError):
     """A session used after `close()` or after its `with` block."""
 
+    advice = "open another: with Session(graph) as session"
+
 
 class SignatureError(GraphcError, TypeError):
     """Arguments that a compiled function does not take: their number, their kind or a wrong type text."""
+
+    advice = "call it with the arguments it is declared for"
 
 
 class VerificationError(GraphcError):
@@ -152,9 +182,13 @@ class RewriteError(GraphcError):
 class ParseError(GraphcError, ValueError):
     """Text that is not a graph, a type or a dimension."""
 
+    advice = "compare with the text that graphc prints"
+
 
 class OptionError(GraphcError, ValueError):
     """An unknown pass, rule, pipeline or option name."""
+
+    advice = "`graphc passes` lists the names"
 
 
 class UnsupportedError(GraphcError, NotImplementedError):
@@ -163,3 +197,5 @@ class UnsupportedError(GraphcError, NotImplementedError):
 
 class OutOfRangeError(GraphcError, IndexError):
     """A run-time index outside its axis; raised by compiled code instead of reading outside the array."""
+
+    advice = "keep indices inside the axis, e.g. np.clip(i, 0, n - 1)"

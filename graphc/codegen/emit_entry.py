@@ -2,8 +2,8 @@
 
 It reads NumPy's array structs, checks every argument, allocates the outputs, fills the table of words on the stack and
 calls `run`.  An argument that does not fit exactly makes it call the slow callable with the same arguments instead.
-The text names every outside address by symbol, so that an object made from it may be cached; `entry_imports` gives the
-addresses.
+The text names every outside address by symbol, so that an object made from it may be kept on disk; `entry_imports` of
+`entry` gives the addresses.
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ from graphc.codegen.array_layout import (
     FLAGS,
     NDIM,
     TYPE,
-    api_symbols,
     numpy_dtype,
 )
 from graphc.codegen.entry import (
     Address,
     Arena,
     ArrayType,
-    Bindings,
     EntrySpec,
     Input,
     Number,
@@ -34,6 +32,8 @@ from graphc.codegen.entry import (
     Output,
     Returned,
     Word,
+    dtype_symbol,
+    results,
 )
 from graphc.codegen.writer import Operand, Writer
 
@@ -41,25 +41,6 @@ from graphc.codegen.writer import Operand, Writer
 def entry_text(spec: EntrySpec) -> str:
     """The function and what it declares, to be joined with the module that defines `run`."""
     return _Entry(spec).text()
-
-
-def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
-    """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
-    symbols = api_symbols() | {_descr(t): id(numpy_dtype(t.dtype)) for t in spec.inputs}
-    symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
-    symbols |= {f"graphc.result.{n}": r.address for n, r in enumerate(_results(spec)) if isinstance(r, Object)}
-    symbols |= {"graphc.slow": id(bindings.slow), "graphc.raise": id(bindings.raise_status)}
-    return symbols | {"graphc.arena": bindings.arena, "graphc.fork": bindings.fork}
-
-
-def _results(spec: EntrySpec) -> tuple[Returned, ...]:
-    if spec.returns is None:
-        return ()
-    return spec.returns if isinstance(spec.returns, tuple) else (spec.returns,)
-
-
-def _descr(t: ArrayType) -> str:
-    return f"graphc.dtype.{t.dtype}"
 
 
 class _Entry:
@@ -123,7 +104,7 @@ class _Entry:
         self.need(self.equal(self.field(a, TYPE, "ptr"), self.external("PyArray_Type")))
         flags = self.w.ordered("i32", 1, f"and {self.field(a, FLAGS, 'i32')}, {CONTIGUOUS_ALIGNED}")
         descr, ndim = self.field(a, DESCR, "ptr"), self.field(a, NDIM, "i32")
-        plain = self.equal(descr, self.external(_descr(t))), self.equal(ndim, len(t.shape))
+        plain = self.equal(descr, self.external(dtype_symbol(t))), self.equal(ndim, len(t.shape))
         self.need(self.every([*plain, self.equal(flags, CONTIGUOUS_ALIGNED)]))
         if t.shape:
             dims = self.field(a, DIMS, "ptr")
@@ -179,25 +160,25 @@ class _Entry:
 
     def give(self) -> None:
         """Results are handed over: the first use of an output passes our reference on, any other takes a new one."""
-        results = [self.result(n, r) for n, r in enumerate(_results(self.spec))]
+        given = [self.result(n, r) for n, r in enumerate(results(self.spec))]
         packed = isinstance(self.spec.returns, tuple)
         if packed:
-            items = self.w.ordered("ptr", 1, f"call ptr @PyTuple_New(i64 {len(results)})")
+            items = self.w.ordered("ptr", 1, f"call ptr @PyTuple_New(i64 {len(given)})")
             self.or_fail(items, f"fail.{len(self.outputs)}")
         kept = {v.text for v in self.outputs}
-        for text in results:
+        for text in given:
             if text not in kept:
                 self.reference(text, "Inc")
             kept.discard(text)
         for text in sorted(kept):
             self.reference(text, "Dec")
         if packed:
-            for n, text in enumerate(results):
+            for n, text in enumerate(given):
                 done = f"call i32 @PyTuple_SetItem({items}, i64 {n}, ptr {text})"
                 self.w.ordered("i32", 1, done)
             self.w.effect(f"ret {items}")
-        elif results:
-            self.w.effect(f"ret ptr {results[0]}")
+        elif given:
+            self.w.effect(f"ret ptr {given[0]}")
         else:
             self.give_none()
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from graphc.codegen.array_layout import layout_is_known, numpy_dtype
+from graphc.codegen.array_layout import api_symbols, layout_is_known, numpy_dtype
 from graphc.codegen.engine import Library
 
 METH_FASTCALL = 0x80
@@ -94,6 +94,30 @@ class Bindings:
     raise_status: Callable[[int], Any]
     arena: int = 0
     fork: int = 0
+
+
+# ------------------------------------------------------------------------------------------------------------- linking
+
+
+def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
+    """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
+    symbols = api_symbols() | {dtype_symbol(t): id(numpy_dtype(t.dtype)) for t in spec.inputs}
+    symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
+    symbols |= {f"graphc.result.{n}": r.address for n, r in enumerate(results(spec)) if isinstance(r, Object)}
+    symbols |= {"graphc.slow": id(bindings.slow), "graphc.raise": id(bindings.raise_status)}
+    return symbols | {"graphc.arena": bindings.arena, "graphc.fork": bindings.fork}
+
+
+def results(spec: EntrySpec) -> tuple[Returned, ...]:
+    """What the entry returns, one by one."""
+    if spec.returns is None:
+        return ()
+    return spec.returns if isinstance(spec.returns, tuple) else (spec.returns,)
+
+
+def dtype_symbol(t: ArrayType) -> str:
+    """The name of NumPy's dtype object of an element type."""
+    return f"graphc.dtype.{t.dtype}"
 
 
 # ------------------------------------------------------------------------------------------------------------- calling

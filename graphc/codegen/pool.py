@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from graphc.codegen.engine import Library, host
+from graphc.codegen.engine import Library, emit_object, host
+from graphc.codegen.store import digest, kept
 
 MOST_THREADS = 64  # one bit each in the word of sleepers
 _PYTHON = ("PyThread_allocate_lock", "PyThread_acquire_lock", "PyThread_release_lock", "PyThread_start_new_thread")
@@ -78,7 +79,9 @@ def fork_address(threads: int) -> int:
 @cache
 def _fork_address(threads: int) -> int:
     imports = {n: ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value or 0 for n in _PYTHON}
-    library = Library(pool_text(threads, host().architecture), ["fork", "reset"], imports)
+    text = pool_text(threads, host().architecture)
+    code = kept(digest(text, host().key), lambda: emit_object(text))
+    library = Library(code, ["fork", "reset"], imports)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))  # the workers outlive every module, to the end of the process
     reset = ctypes.PYFUNCTYPE(None)(library["reset"])
     if hasattr(os, "register_at_fork"):

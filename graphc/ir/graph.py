@@ -1,7 +1,6 @@
-"""The graph: an append-only, hash-consed NetworkX multigraph, and the stack of graphs being built.
+"""The graph: append-only and hash-consed, with a NetworkX multigraph for algorithms, and the stack of graphs being built.
 
-Nodes are numbered in insertion order, which is topological.  Edge keys are operand positions, so `x * x` has two edges.
-A pass never changes a graph, it builds another one.
+Nodes are numbered in insertion order, which is topological.  A pass never changes a graph, it builds another one.
 """
 
 from __future__ import annotations
@@ -42,10 +41,7 @@ class Graph:
     """
 
     def __init__(self, name: str = "graph") -> None:
-        import networkx as nx
-
         self.name = name
-        self.network: nx.MultiDiGraph = nx.MultiDiGraph()
         self.nodes: list[Node] = []
         self.inputs: list[Value] = []
         self.variables: list[Value] = []
@@ -54,6 +50,9 @@ class Graph:
         self.initial: dict[str, np.ndarray[Any, Any]] = {}
         self.frozen = False
         self._known: dict[object, Node] = {}
+        self._readers: list[list[int]] = []  # for each node the ids of those that read it, ascending
+        self._network: nx.MultiDiGraph | None = None
+        self._drawn = 0  # nodes that the network has
 
     # ---------------------------------------------------------------------------------------------------- adding
 
@@ -75,9 +74,9 @@ class Graph:
         node = Node(len(self.nodes), op, tuple(inputs), dict(attrs), types, loc)
         self._known[key] = node
         self.nodes.append(node)
-        self.network.add_node(node.id)
-        for position, v in enumerate(inputs):
-            self.network.add_edge(v.node.id, node.id, key=position, index=v.index)
+        self._readers.append([])
+        for k in {v.node.id for v in inputs}:
+            self._readers[k].append(node.id)
         return node
 
     def apply(self, op: Primitive, args: Sequence[Any], attrs: Mapping[str, Any]) -> Value:
@@ -140,10 +139,25 @@ class Graph:
 
     def users(self, v: Value) -> Iterator[Node]:
         """Every node that reads v, once, in order."""
-        for k in sorted(set(self.network.successors(v.node.id))):
+        for k in self._readers[v.node.id]:
             node = self.nodes[k]
             if v in node.inputs:
                 yield node
+
+    @property
+    def network(self) -> nx.MultiDiGraph:
+        """The graph for the algorithms of NetworkX: node ids, and edges keyed by operand position with the `index` of
+        the result, so that `x * x` has two."""
+        if self._network is None:
+            import networkx as nx  # slow to load, and few programs need it
+
+            self._network = nx.MultiDiGraph()
+        for node in self.nodes[self._drawn :]:
+            self._network.add_node(node.id)
+            for position, v in enumerate(node.inputs):
+                self._network.add_edge(v.node.id, node.id, key=position, index=v.index)
+        self._drawn = len(self.nodes)
+        return self._network
 
     def named(self, name: str) -> Value | None:
         """The placeholder or variable of that name."""

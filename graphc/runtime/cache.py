@@ -17,7 +17,7 @@ import llvmlite
 import numpy as np
 
 from graphc.codegen.engine import host
-from graphc.codegen.store import digest, kept
+from graphc.codegen.store import digest, kept, store
 from graphc.ir.graph import Graph
 from graphc.ir.printer import print_graph
 from graphc.runtime.program import Program
@@ -28,6 +28,8 @@ _SOURCES = ("ir", "passes", "codegen", "runtime")  # the rooms whose code decide
 
 def kept_program(graph: Graph, options: str, make: Callable[[], Program]) -> Program:
     """The program of this graph that is kept on disk, else the one that `make` builds, which is kept from then on."""
+    if store() is None:
+        return make()
     places = list(dict.fromkeys(n.loc for n in graph.nodes))
     number = {loc: k for k, loc in enumerate(places)}
     pattern = " ".join(str(number[n.loc]) for n in graph.nodes)

@@ -10,24 +10,34 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from graphc.codegen import entry
-from graphc.codegen.emit_entry import entry_imports, entry_text
-from graphc.codegen.emit_module import Step, module_text
 from graphc.codegen.engine import Library
 from graphc.codegen.pool import default_threads, fork_address
 from graphc.config import current
 from graphc.errors import OutOfRangeError, SignatureError
 from graphc.ir.evaluate import bind_dims, evaluate
 from graphc.ir.graph import Graph
-from graphc.ir.poly import Poly
-from graphc.ir.types import Shape, numpy_dtype
-from graphc.runtime.plan import Argument, Constant, Extent, Planned, Result
-from graphc.runtime.report import explain
-from graphc.runtime.stages import Stages
+from graphc.ir.types import numpy_dtype
+from graphc.runtime.cache import kept_program
+from graphc.runtime.program import (
+    Argument,
+    Constant,
+    Extent,
+    Planned,
+    Program,
+    Result,
+    Signature,
+    entry_spec,
+    numbers,
+)
+
+if TYPE_CHECKING:
+    from graphc.runtime.stages import Stages
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 ALIGNMENT = 64  # of the arena: one cache line, one AVX-512 vector
@@ -73,59 +83,48 @@ class Native:
 
     def __init__(self, graph: Graph, level: str, disable: Sequence[str], threads: int | None, unwrap: bool) -> None:
         started = time.perf_counter()
-        self.graph = graph
-        self.stages = Stages(graph, level, disable)
+        self.graph, self._options = graph, (level, tuple(disable))
         self.types = tuple(v.type for v in graph.inputs)
         self.results = tuple(v.type for v in graph.outputs)
-        self.fork = fork_address(threads or current().threads or default_threads())
+        self._signature = Signature(self.types, self.results, unwrap)
+        self.program = kept_program(graph, f"{self._options} {unwrap}", self._build)
+        self._fork = fork_address(threads or current().threads or default_threads())
         self._bindings: dict[tuple[int, ...], _Binding] = {}
-        words = self.stages.plan.words
+        words = self.program.plan.words
         self._arguments = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Argument)]
         self._outputs = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Result)]
         self.native: Callable[..., Any] | None = None
-        if all(t.is_static for t in self.types):
-            self.native = self._static_entry(unwrap)
+        if self._signature.is_static:
+            self.native = self._link_entry()
         else:
-            self.library = Library(self.stages.llvm, ["run"])
+            self.library = Library(self.program.object, ["run"])
         self._run = entry.run_function(self.library["run"])
-        self.seconds = time.perf_counter() - started
+        how = "compiled" if "stages" in vars(self) else "loaded from the cache"
+        self._origin = f"{how} in {(time.perf_counter() - started) * 1e3:.0f} ms"
 
-    # --------------------------------------------------------------------------------------------------- linking
+    @cached_property
+    def stages(self) -> Stages:
+        """What lies between graph and code; computed anew where the code came from the cache."""
+        from graphc.runtime.stages import Stages
 
-    def _static_entry(self, unwrap: bool) -> Callable[..., Any]:
-        spec = self._spec(self._binding({}), unwrap)
-        one = unwrap and len(self.results) == 1
+        return Stages(self.graph, *self._options)
+
+    def _build(self) -> Program:
+        from graphc.runtime.build import build
+
+        return build(self.stages, self._signature)
+
+    def _link_entry(self) -> Callable[..., Any]:
+        spec = entry_spec(self.program.plan, self._signature)
 
         def slow(*args: Any) -> Any:
             results = self(*self._checked(args))
-            return results[0] if one else results
+            return results[0] if self._signature.is_single else results
 
         binding = self._binding({})
-        bindings = entry.Bindings(slow, self._fail, binding.arena.ctypes.data, self.fork)
-        steps = [Step(c, s) for c, s in zip(self.stages.codes, self.stages.plan.slots, strict=True)]
-        text = module_text(steps) + entry_text(spec)
-        self.library = Library(text, ["run", "entry"], entry_imports(spec, bindings))
-        return entry.bind_entry(self.library, spec, bindings, keep=(binding, self.stages.plan))
-
-    def _spec(self, binding: _Binding, unwrap: bool) -> entry.EntrySpec:
-        """The entry's view of the program: only where all extents are numbers."""
-        words: list[entry.Word] = []
-        for w, value in zip(self.stages.plan.words, binding.table.tolist(), strict=True):
-            match w:
-                case Argument(k):
-                    words.append(entry.Input(k))
-                case Result(j):
-                    words.append(entry.Output(j))
-                case Planned():
-                    words.append(entry.Arena(value - binding.arena.ctypes.data))
-                case Constant():
-                    words.append(entry.Address(value))
-                case Extent():
-                    words.append(entry.Number(value))
-        outputs = tuple(entry.Output(j) for j in range(len(self.results)))
-        returns = outputs[0] if unwrap and len(outputs) == 1 else outputs
-        types = [tuple(entry.ArrayType(t.dtype, _static(t.shape, {})) for t in ts) for ts in (self.types, self.results)]
-        return entry.EntrySpec(types[0], types[1], tuple(words), returns)
+        bindings = entry.Bindings(slow, self._fail, binding.arena.ctypes.data, self._fork)
+        self.library = Library(self.program.object, ["run", "entry"], entry.entry_imports(spec, bindings))
+        return entry.bind_entry(self.library, spec, bindings, keep=(binding, self.program))
 
     # --------------------------------------------------------------------------------------------------- calling
 
@@ -143,7 +142,7 @@ class Native:
             table[n] = inputs[k].ctypes.data
         for n, j in self._outputs:
             table[n] = outputs[j].ctypes.data
-        status = self._run(table.ctypes.data, self.fork or None)
+        status = self._run(table.ctypes.data, self._fork or None)
         if status:
             self._fail(status)
         return tuple(outputs)
@@ -159,18 +158,18 @@ class Native:
         return list(args)
 
     def _fail(self, status: int) -> NoReturn:
-        node = self.stages.fusion.graph.nodes[status - 1]
+        site = self.program.sites[status]
         raise OutOfRangeError(
-            f"an index of `{node.op.name}` lies outside the axis",
-            expected=f"indices in [-n, n) for {node.inputs[0].type}",
-            loc=node.loc,
+            f"an index of `{site.op}` lies outside the axis",
+            expected=f"indices in [-n, n) for {site.type}",
+            loc=site.loc,
         )
 
     # --------------------------------------------------------------------------------------------------- binding
 
     def _binding(self, dims: Mapping[str, int]) -> _Binding:
         """Plan the arena and fill in all words but the addresses of arguments and results."""
-        plan = self.stages.plan
+        plan = self.program.plan
         layout = plan.arena(dims)
         arena = _aligned(layout.size)
         table = np.zeros(max(1, len(plan.words)), np.int64)
@@ -184,24 +183,22 @@ class Native:
                     table[n] = w.evaluate(dims)
                 case Argument() | Result():
                     pass
-        binding = _Binding(table, arena, tuple(_static(t.shape, dims) for t in self.results))
+        binding = _Binding(table, arena, tuple(numbers(t.shape, dims) for t in self.results))
         self._bindings[tuple(dims.values())] = binding
         return binding
 
     def peak_bytes(self, dims: Mapping[str, int] | None = None) -> int:
         """The size of the arena: all storage but arguments, results and constants."""
-        return self.stages.plan.arena(dims or {}).size
+        return self.program.plan.arena(dims or {}).size
 
     def explain(self) -> str:
         """What was compiled and why: passes, kernels, memory, time."""
-        return explain(self.stages, self.seconds)
+        from graphc.runtime.report import explain
+
+        return explain(self.stages, self._origin)
 
 
 Executable: TypeAlias = Native | Reference
-
-
-def _static(shape: Shape, dims: Mapping[str, int]) -> tuple[int, ...]:
-    return tuple(Poly.of(e).evaluate(dims) for e in shape)
 
 
 def _plain(a: Array) -> Array:

@@ -9,14 +9,14 @@ from graphc.passes.fuse import Group
 from graphc.runtime.stages import Stages
 
 
-def explain(stages: Stages, seconds: float) -> str:
-    """A report for people; its order is that of the stages."""
-    return "\n".join([*_head(stages, seconds), *_passes(stages), *_kernels(stages), *_memory(stages)])
+def explain(stages: Stages, origin: str) -> str:
+    """A report for people; its order is that of the stages.  `origin` tells where the code came from."""
+    return "\n".join([*_head(stages, origin), *_passes(stages), *_kernels(stages), *_memory(stages)])
 
 
-def _head(stages: Stages, seconds: float) -> Iterator[str]:
+def _head(stages: Stages, origin: str) -> Iterator[str]:
     after, kernels = len(stages.optimized), len(stages.fusion.groups)
-    yield f"{len(stages.graph)} nodes -> {after} after passes -> {kernels} kernels; compiled in {seconds * 1e3:.0f} ms"
+    yield f"{len(stages.graph)} nodes -> {after} after passes -> {kernels} kernels; {origin}"
 
 
 def _passes(stages: Stages) -> Iterator[str]:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import RLock
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 from graphc.errors import FeedError, SignatureError
@@ -20,9 +20,11 @@ from graphc.ir.node import Value
 from graphc.runtime.executable import Executable, Native, compile_graph
 from graphc.runtime.fetches import has_identity, identity, parse_feeds, parse_fetches
 from graphc.runtime.run_plan import Call, RunPlan, make_plan
-from graphc.runtime.stages import Stages
 from graphc.runtime.tree import Structure, flatten
 from graphc.runtime.variables import Variables
+
+if TYPE_CHECKING:
+    from graphc.runtime.stages import Stages
 
 _REMEMBERED = 1024
 
@@ -79,6 +81,8 @@ class Session:
 
     def stages(self, fetches: Any, feeds: Iterable[Any] = ()) -> Stages:
         """The stages of the compilation of one run, each of which prints: graph, optimized, loops, llvm ..."""
+        from graphc.runtime.stages import Stages
+
         plan = self._find(fetches, feeds).plan
         return plan.executable.stages if isinstance(plan.executable, Native) else Stages(plan.run.graph, "O0")
 

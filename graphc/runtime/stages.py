@@ -18,7 +18,8 @@ from graphc.passes.base import Journal
 from graphc.passes.fuse import Fusion, fuse
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.pipelines import optimize
-from graphc.runtime.plan import Plan, plan
+from graphc.runtime.plan import plan
+from graphc.runtime.program import Plan
 
 
 class Stages:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from graphc.codegen.array_layout import layout_is_known
-from graphc.codegen.emit_entry import entry_imports, entry_text
+from graphc.codegen.emit_entry import entry_text
 from graphc.codegen.engine import Library, host
 from graphc.codegen.entry import (
     Address,

@@ -6,9 +6,10 @@ position along every batch axis.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from graphc.codegen.cluster import BoundCheck, Cluster, Place, Reduction, Value, Write
+from graphc.codegen.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
 from graphc.codegen.gemm.product import PRODUCT, Product, is_plain
 from graphc.codegen.loops import Guard, Kernel
 from graphc.codegen.lower import lower
@@ -30,7 +31,7 @@ def epilogue(cluster: Cluster, r: Reduction, product: Product, *, narrow: bool) 
     return schedule(lower(_Block(cluster, product, narrow).rewritten(effects)))
 
 
-def _is_done(e: object, r: Reduction, product: Product) -> bool:
+def _is_done(e: Effect, r: Reduction, product: Product) -> bool:
     """The write of the product itself to where C lives."""
     return isinstance(e, Write) and e.value.reduction is r and e.place.buffer == product.c.buffer and is_plain(e)
 
@@ -60,7 +61,7 @@ class _Block:
             elif axis not in sums:
                 self.new.axis(axis, extent)
 
-    def rewritten(self, effects: list[object]) -> Cluster:
+    def rewritten(self, effects: Sequence[Effect]) -> Cluster:
         self.new.array(PRODUCT, self.product.dtype, "in")
         for e in effects:
             if isinstance(e, Write):

@@ -131,7 +131,7 @@ class _Planner:
             accumulators = self.registers.count * 3 // 4
             tiles = ((self.p.m, max(1, min(8, accumulators // self.p.m))),)
         fitting = [(min(r, self.p.m), min(v, self.columns)) for r, v in tiles]
-        return min(fitting, key=lambda t: self._cycles(*t, pack_b))
+        return min(fitting, key=lambda t: self._cycles(t[0], t[1], pack_b))
 
     def _cycles(self, rows: int, vectors: int, pack_b: bool) -> float:
         """Computation, and the traffic of the sweeps over either operand."""

@@ -68,7 +68,7 @@ class Product:
 
 
 def find_product(cluster: Cluster) -> tuple[Reduction, Product] | None:
-    """The product of a cluster in its simplest space (`lower_axes.normalise`), or None where a loop nest does better."""
+    """The product of a normalised cluster, or None where there is none or a loop nest does as well."""
     reductions = [e for e in cluster.effects if isinstance(e, Reduction)]
     if len(reductions) != 1 or cluster.fills or any(isinstance(e, Write) and e.op for e in cluster.effects):
         return None

@@ -60,7 +60,11 @@ class Routine:
         return self.i.least(self.number(x), self.number(y))
 
     def most(self, x: Offset, y: Offset) -> Operand:
-        return self.mul(self.least(self.mul(x, -1), self.mul(y, -1)), -1)
+        """The greater of two counts, which are not negative."""
+        a, c = self.number(x), self.number(y)
+        if a.integer is not None and c.integer is not None:
+            return self.number(max(a.integer, c.integer))
+        return a if c.integer == 0 else self.b.intrinsic("smax", a, c)
 
     def less(self, x: Offset, y: Offset) -> Operand:
         return self.i.less(self.number(x), self.number(y))

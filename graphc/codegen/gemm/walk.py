@@ -1,147 +1,102 @@
 """The loops around the tiles of a product, for the part of it that one chunk takes.
 
-for k by depth:                                     a block of k
-    for tiles by plan.tiles:                        a block of rows; A is packed
-        for panels:                                 vectors * lanes columns; B is packed, the first time
-            for tiles of the block: micro           C += A @ B
-        the epilogue of the rows, after the last block of k
+for pieces of matrices of the batch:                tiles or panels are divided among the pieces
+    for k by depth:                                 a block of k
+        for tiles by plan.tiles:                    a block of rows; A is packed
+            for panels:                             vectors * lanes columns; B is packed, the first time
+                for tiles of the block: micro       C += A @ B
+            the epilogue of the rows, after the last block of k
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from graphc.codegen.elements import ITEMSIZE
+from graphc.codegen.gemm.cut import Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, batch_symbol
-from graphc.codegen.gemm.micro import Micro, micro
-from graphc.codegen.gemm.pack import Pack, form, pack
-from graphc.codegen.gemm.plan import GemmPlan, split
-from graphc.codegen.gemm.product import Matrix, Product
+from graphc.codegen.gemm.product import Matrix
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
+from graphc.codegen.gemm.tiles import Bases, Block, Panel, Tiles
 from graphc.codegen.writer import Operand
 
 
 @dataclass(frozen=True)
-class Cut:
-    """How a product is divided, in numbers that the code and the sizes of the work arrays share."""
+class Place:
+    """A word of the kernel's table that is an address, `apart` bytes further for every chunk."""
 
-    product: Product
-    plan: GemmPlan
-
-    @property
-    def heights(self) -> list[tuple[int, int]]:
-        """(rows, count) of the tiles from the top."""
-        return split(self.product.m, self.plan.rows)
-
-    @property
-    def tiles(self) -> int:
-        return sum(count for _, count in self.heights)
-
-    @property
-    def panels(self) -> int:
-        return -(-self.product.n // self.plan.width)
-
-    @property
-    def depth(self) -> int:
-        return min(self.plan.depth, self.product.k)
-
-    @property
-    def blocks_of_rows(self) -> bool:
-        """Several blocks: the panels of B are used again."""
-        return self.tiles > self.plan.tiles
-
-    @property
-    def bytes_of_a(self) -> int:
-        rows = min(self.tiles, self.plan.tiles) * self.plan.rows
-        return _lines(rows * self.depth * ITEMSIZE[self.product.dtype]) if self.plan.pack_a else 0
-
-    def scratch(self, pieces: int) -> int:
-        """Bytes that the packed operands of one of so many pieces take."""
-        panels = -(-self.panels // pieces) if self.plan.by_columns else self.panels
-        kept = panels if self.blocks_of_rows else 1
-        b = _lines(kept * self.plan.width * self.depth * ITEMSIZE[self.product.dtype]) if self.plan.pack_b else 0
-        return self.bytes_of_a + b
-
-
-def _lines(size: int) -> int:
-    """Whole cache lines."""
-    return -(-size // 64) * 64
+    slot: int
+    apart: int = 0
 
 
 @dataclass(frozen=True)
-class Table:
-    """Where the routine finds what it needs: slots of its words, and bytes of scratch per chunk."""
-
-    a: int
-    b: int
-    c: int
-    panels: int | None
-    scratch: int
-
-
-@dataclass(frozen=True)
-class EpilogueCall:
-    """The nest to call: for each of its words a slot of ours, with bytes per chunk, or a symbol."""
+class Call:
+    """The epilogue, and what each of its words is: an address, or the value of a symbol."""
 
     name: str
-    words: tuple[tuple[int, int] | str, ...]
+    words: tuple[Place | str, ...]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the routine finds what it works on."""
+
+    a: Place
+    b: Place
+    c: Place
+    scratch: Place | None
+    epilogue: Call | None
 
 
 class Walk:
     """Writes `void @name(ptr words, i32 chunk, i32 chunks)`."""
 
-    def __init__(
-        self, name: str, cut: Cut, table: Table, epilogue: EpilogueCall | None, features: frozenset[str]
-    ) -> None:
-        self.cut, self.product, self.plan = cut, cut.product, cut.plan
-        self.table, self.epilogue, self.features = table, epilogue, features
-        self.item = ITEMSIZE[self.product.dtype]
+    def __init__(self, name: str, cut: Cut, frame: Frame, features: frozenset[str]) -> None:
+        self.cut, self.product, self.plan, self.frame = cut, cut.product, cut.plan, frame
+        self.features = features
         self.f = Routine(name, [("words", "ptr"), ("chunk", "i32"), ("chunks", "i32")], features)
-        self.helpers: dict[str, Helper] = {}
-        self.symbols: dict[str, Offset] = {}
+        self.chunk, self.chunks = (self.f.b.cast(self.f.given[n], "i64") for n in ("chunk", "chunks"))
+        self.symbols: dict[str, Operand] = {}
 
-    def routine(self) -> Helper:
+    def helpers(self) -> list[Helper]:
+        """The routine, then what it calls."""
         f = self.f
-        self.chunk, chunks = (f.b.cast(f.given[n], "i64") for n in ("chunk", "chunks"))
-        self.open_table()
-        pieces = self.pieces(chunks)
-        total = f.mul(pieces, _volume(self.product.batch))
-        if total.integer == 1:
-            self.take(f.number(0), f.number(1))
-        else:
-            lo, hi = (f.div(f.mul(total, c), chunks) for c in (self.chunk, f.add(self.chunk, 1)))
-            f.each(lo, hi, lambda q: self.take(q, pieces))
-        return f.helper()
-
-    def pieces(self, chunks: Operand) -> Operand:
-        """One where all is done by one thread: pieces have a price, and no effect on any bit."""
-        f = self.f
-        most = f.number(self.plan.pieces)
-        return most if most.integer == 1 else f.b.select(f.b.eq(chunks, 1), f.number(1), most)
+        self.open_epilogue()
+        pieces = self.pieces()
+        total = f.mul(pieces, math.prod(self.product.batch))
+        lo, hi = (f.div(f.mul(total, c), self.chunks) for c in (self.chunk, f.add(self.chunk, 1)))
+        f.each(lo, hi, lambda q: self.take(q, pieces))
+        return [f.helper(), *self.tiles.helpers.values()]
 
     # --------------------------------------------------------------------------------------------------- pieces
 
+    def pieces(self) -> Operand:
+        """One where all is done by one thread: pieces have a price, and no effect on any bit."""
+        f = self.f
+        alone = f.b.eq(self.chunks, 1)
+        return f.number(1) if self.plan.pieces == 1 else f.b.select(alone, 1, f.number(self.plan.pieces))
+
     def take(self, q: Operand, pieces: Operand) -> None:
         """One piece of one matrix of the batch."""
-        f = self.f
+        f, frame, p = self.f, self.frame, self.product
         which = f.div(q, pieces)
         piece = f.sub(q, f.mul(which, pieces))
         at = self.batch_position(which)
-        self.a, self.b, self.c = (
-            self.matrix(slot, x, at)
-            for slot, x in (
-                (self.table.a, self.product.a),
-                (self.table.b, self.product.b),
-                (self.table.c, self.product.c),
-            )
-        )
-        whole = lambda n: (f.number(0), f.number(n))
-        part = lambda n: (f.div(f.mul(piece, n), pieces), f.div(f.mul(f.add(piece, 1), n), pieces))
-        by_columns = self.plan.by_columns
-        self.panel_range = (part if by_columns else whole)(self.cut.panels)
-        self.tile_range = (whole if by_columns else part)(self.cut.tiles)
+        scratch = self.address(frame.scratch) if frame.scratch else f.number(0)
+        a, b, c = (self.matrix(place, x, at) for place, x in ((frame.a, p.a), (frame.b, p.b), (frame.c, p.c)))
+        self.tiles = Tiles(f, self.cut, Bases(a, b, c, scratch), self.features)
+        self.panel_range = f.number(0), f.number(self.cut.panels)
+        self.tile_range = f.number(0), f.number(self.cut.tiles)
+        if self.plan.by_columns:
+            self.panel_range = self.part(self.cut.panels, piece, pieces)
+        else:
+            self.tile_range = self.part(self.cut.tiles, piece, pieces)
         self.blocks_of_k()
+
+    def part(self, count: int, piece: Operand, pieces: Operand) -> tuple[Operand, Operand]:
+        f = self.f
+        return f.div(f.mul(piece, count), pieces), f.div(f.mul(f.add(piece, 1), count), pieces)
 
     def batch_position(self, which: Operand) -> list[Operand]:
         f, at = self.f, list[Operand]()
@@ -152,12 +107,16 @@ class Walk:
         self.symbols.update(zip(map(batch_symbol, self.product.space.batch), at, strict=True))
         return at
 
-    def matrix(self, slot: int, x: Matrix, at: list[Operand]) -> Operand:
-        f = self.f
-        pointer = f.offset(f.word(slot, "ptr"), x.offset * self.item)
+    def matrix(self, place: Place, x: Matrix, at: list[Operand]) -> Operand:
+        """Where one matrix of the batch begins."""
+        f, item = self.f, self.cut.item
+        pointer = f.offset(self.address(place), x.offset * item)
         for position, step in zip(at, x.batch, strict=True):
-            pointer = f.offset(pointer, f.mul(position, step * self.item))
+            pointer = f.offset(pointer, f.mul(position, step * item))
         return pointer
+
+    def address(self, place: Place) -> Operand:
+        return self.f.offset(self.f.word(place.slot, "ptr"), self.f.mul(self.chunk, place.apart))
 
     # --------------------------------------------------------------------------------------------------- blocks
 
@@ -171,52 +130,51 @@ class Walk:
     def blocks_of_rows(self, k: Operand, steps: Operand) -> None:
         """Even blocks of tiles."""
         f, (lo, hi) = self.f, self.tile_range
-        if not self.cut.blocks_of_rows:
-            self.block(lo, hi, k, steps)
+        if not self.cut.many_blocks:
+            self.block(Block(lo, hi, self.row(lo), k, steps))
             return
         count, most = f.sub(hi, lo), self.plan.tiles
         blocks = f.div(f.add(count, most - 1), most)
         each = f.div(f.sub(f.add(count, blocks), 1), blocks)
-        f.each(lo, hi, lambda t: self.block(t, f.least(f.add(t, each), hi), k, steps), each)
+        f.each(lo, hi, lambda t: self.block(Block(t, f.least(f.add(t, each), hi), self.row(t), k, steps)), each)
 
-    def block(self, lo: Operand, hi: Operand, k: Operand, steps: Operand) -> None:
+    def block(self, block: Block) -> None:
         if self.plan.pack_a:
-            self.tiles(lo, hi, lambda rows, r: self.pack_a(rows, r, self.row(lo), k, steps))
-        self.panels(lo, hi, k, steps)
-        if self.epilogue:
-            last = self.f.less(self.product.k - self.cut.depth - 1, k)
-            self.f.when(last, lambda: self.finish(self.row(lo), self.row(hi)))
+            self.each_tile(block, lambda rows, row: self.tiles.pack_a(rows, row, block))
+        self.panels(block)
+        if self.frame.epilogue:
+            last = self.f.less(self.product.k - self.cut.depth - 1, block.k)
+            self.f.when(last, lambda: self.finish(block))
 
-    def panels(self, lo: Operand, hi: Operand, k: Operand, steps: Operand) -> None:
+    def panels(self, block: Block) -> None:
         """Whole panels, then the one at the right edge."""
         f, (first, end) = self.f, self.panel_range
         whole, rest = divmod(self.product.n, self.plan.width)
-        f.each(first, f.least(end, whole), lambda p: self.panel(p, self.plan.width, lo, hi, k, steps))
+        f.each(first, f.least(end, whole), lambda p: self.panel(p, self.plan.width, block))
         if rest:
-            f.when(f.less(whole, end), lambda: self.panel(f.number(whole), rest, lo, hi, k, steps))
+            f.when(f.less(whole, end), lambda: self.panel(f.number(whole), rest, block))
 
-    def panel(self, p: Operand, columns: int, lo: Operand, hi: Operand, k: Operand, steps: Operand) -> None:
-        f = self.f
-        column = f.mul(p, self.plan.width)
-        b = f.offset(
-            self.b, f.add(f.mul(k, self.product.b.row * self.item), f.mul(column, self.product.b.column * self.item))
-        )
+    def panel(self, number: Operand, columns: int, block: Block) -> None:
+        f, tiles = self.f, self.tiles
+        column = f.mul(number, self.plan.width)
         if self.plan.pack_b:
-            source, b = b, self.place_of_panel(p, steps)
-            pack_b = lambda: self.pack_b(source, b, steps, columns)
-            if self.cut.blocks_of_rows:
-                f.when(f.b.eq(lo, self.tile_range[0]), pack_b)
-            else:
-                pack_b()
-        self.tiles(lo, hi, lambda rows, r: self.multiply(rows, columns, r, self.row(lo), column, b, k, steps))
+            panel = Panel(columns, column, tiles.packed_b(f.sub(number, self.panel_range[0]), block))
+            first = f.b.eq(block.lo, self.tile_range[0]) if self.cut.many_blocks else f.b.number(1, "bool")
+            f.when(first, lambda: tiles.pack_b(panel, block))
+        else:
+            panel = Panel(columns, column, tiles.element(tiles.bases.b, self.product.b, block.k, column))
+        self.each_tile(block, lambda rows, row: tiles.multiply(rows, row, panel, block))
 
-    def tiles(self, lo: Operand, hi: Operand, body: Callable[[int, Operand], None]) -> None:
-        """body(rows, first row) for every tile from lo to hi: the higher ones first."""
+    def each_tile(self, block: Block, body: Callable[[int, Operand], None]) -> None:
+        """body(rows, first row) for the tiles of a block: the higher ones come first."""
         f, before = self.f, 0
         for rows, count in self.cut.heights:
-            start, stop = f.most(lo, before), f.least(hi, before + count)
-            f.each(start, stop, lambda t, rows=rows: body(rows, self.row(t)))  # type: ignore[misc]
+            lo, hi = f.most(block.lo, before), f.least(block.hi, before + count)
+            self.tiles_of(rows, lo, hi, body)
             before += count
+
+    def tiles_of(self, rows: int, lo: Operand, hi: Operand, body: Callable[[int, Operand], None]) -> None:
+        self.f.each(lo, hi, lambda t: body(rows, self.row(t)))
 
     def row(self, tile: Operand) -> Operand:
         """The first row of a tile."""
@@ -225,102 +183,29 @@ class Walk:
             return f.mul(tile, rows)
         return f.add(f.mul(tile, rest[0][0]), f.least(tile, count))
 
-    # ---------------------------------------------------------------------------------------------------- calls
-
-    def place_of_a(self, row: Operand, first: Operand, k: Operand, steps: Operand) -> Operand:
-        f, a = self.f, self.product.a
-        if self.plan.pack_a:
-            return f.offset(self.scratch(), f.mul(f.mul(f.sub(row, first), steps), self.item))
-        return f.offset(self.a, f.add(f.mul(row, a.row * self.item), f.mul(k, a.column * self.item)))
-
-    def place_of_panel(self, p: Operand, steps: Operand) -> Operand:
-        f = self.f
-        start = f.offset(self.scratch(), self.cut.bytes_of_a)
-        if not self.cut.blocks_of_rows:
-            return start
-        return f.offset(start, f.mul(f.mul(f.sub(p, self.panel_range[0]), steps), self.plan.width * self.item))
-
-    def scratch(self) -> Operand:
-        assert self.table.panels is not None
-        return self.f.offset(self.f.word(self.table.panels, "ptr"), self.f.mul(self.chunk, self.table.scratch))
-
-    def pack_a(self, rows: int, row: Operand, first: Operand, k: Operand, steps: Operand) -> None:
-        f, a = self.f, self.product.a
-        source = f.offset(self.a, f.add(f.mul(row, a.row * self.item), f.mul(k, a.column * self.item)))
-        panel = self.place_of_a(row, first, k, steps)
-        self.pack(rows, a.row, a.column, source, panel, steps, rows)
-
-    def pack_b(self, source: Operand, panel: Operand, steps: Operand, columns: int) -> None:
-        b = self.product.b
-        self.pack(self.plan.width, b.column, b.row, source, panel, steps, columns)
-
-    def pack(
-        self, width: int, lane: int, step: int, source: Operand, panel: Operand, steps: Operand, count: int
-    ) -> None:
-        helper = pack(Pack(self.product.dtype, self.plan.lanes, width, form(lane, step)), self.features)
-        self.call(helper, source, panel, lane * self.item, step * self.item, steps, count)
-
-    def multiply(
-        self,
-        rows: int,
-        columns: int,
-        row: Operand,
-        first: Operand,
-        column: Operand,
-        b: Operand,
-        k: Operand,
-        steps: Operand,
-    ) -> None:
-        f, c = self.f, self.product.c
-        place = f.offset(self.c, f.add(f.mul(row, c.row * self.item), f.mul(column, self.item)))
-        helper = micro(self.micro(rows, columns), self.features)
-        again = f.less(0, k)
-        self.call(helper, self.place_of_a(row, first, k, steps), b, place, c.row * self.item, steps, again)
-
-    def micro(self, rows: int, columns: int) -> Micro:
-        p, plan = self.product, self.plan
-        a = (1, rows) if plan.pack_a else (p.a.row, p.a.column)
-        b = plan.width if plan.pack_b else p.b.row
-        again = p.k > self.cut.depth
-        return Micro(
-            p.dtype, plan.lanes, rows, -(-columns // plan.lanes), columns % plan.lanes, *a, b, plan.pack_b,
-            plan.unroll, plan.ahead, plan.touch, again,
-        )  # fmt: skip
-
-    def call(self, helper: Helper, *args: Offset) -> None:
-        self.helpers[helper.name] = helper
-        self.f.call(helper.name, *args)
-
     # ------------------------------------------------------------------------------------------------- epilogue
 
-    def open_table(self) -> None:
-        """The words of the epilogue: the arrays are the same for every call."""
-        if self.epilogue is None:
+    def open_epilogue(self) -> None:
+        """The table of the epilogue's words: the arrays are the same for every call."""
+        if self.frame.epilogue is None:
             return
-        f, words = self.f, self.epilogue.words
-        self.inner = f.b.ordered("ptr", 1, f"alloca [{len(words)} x i64], align 8")
+        f, words = self.f, self.frame.epilogue.words
+        self.table = f.b.ordered("ptr", 1, f"alloca [{len(words)} x i64], align 8")
         for n, word in enumerate(words):
-            if not isinstance(word, str):
-                slot, apart = word
-                self.set_word(n, f.add(f.word(slot, "i64"), f.mul(self.chunk, apart)))
+            if isinstance(word, Place):
+                self.set_word(n, self.address(word))
 
-    def finish(self, lo: Operand, hi: Operand) -> None:
+    def finish(self, block: Block) -> None:
         """What follows the product, for a block of rows and the columns of the piece."""
-        assert self.epilogue is not None
+        assert self.frame.epilogue is not None
         f, width = self.f, self.plan.width
         left, right = f.mul(self.panel_range[0], width), f.least(f.mul(self.panel_range[1], width), self.product.n)
-        block = {ROW: lo, ROWS: f.sub(hi, lo), COLUMN: left, COLUMNS: f.sub(right, left)}
-        for n, word in enumerate(self.epilogue.words):
+        here = {ROW: block.row, ROWS: f.sub(self.row(block.hi), block.row), COLUMN: left, COLUMNS: f.sub(right, left)}
+        for n, word in enumerate(self.frame.epilogue.words):
             if isinstance(word, str):
-                self.set_word(n, f.number((self.symbols | block)[word]))
-        f.b.effect(f"call void @{self.epilogue.name}({self.inner}, ptr null)")
+                self.set_word(n, (self.symbols | here)[word])
+        f.b.effect(f"call void @{self.frame.epilogue.name}({self.table}, ptr null)")
 
-    def set_word(self, n: int, value: Operand) -> None:
-        self.f.b.effect(f"store {value}, {self.f.offset(self.inner, 8 * n)}, align 8")
-
-
-def _volume(extents: tuple[int, ...]) -> int:
-    total = 1
-    for e in extents:
-        total *= e
-    return total
+    def set_word(self, n: int, value: Offset) -> None:
+        f = self.f
+        f.b.effect(f"store {f.number(value)}, {f.offset(self.table, 8 * n)}, align 8")

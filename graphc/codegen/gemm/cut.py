@@ -1,0 +1,66 @@
+"""A product cut by its plan, in numbers: what the code and the sizes of the work arrays share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.codegen.elements import ITEMSIZE
+from graphc.codegen.gemm.plan import GemmPlan, split
+from graphc.codegen.gemm.product import Product
+
+LINE = 64  # bytes of a cache line
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Tiles are counted from the top, panels of columns from the left; the lower tiles may have one row less."""
+
+    product: Product
+    plan: GemmPlan
+
+    @property
+    def item(self) -> int:
+        return ITEMSIZE[self.product.dtype]
+
+    @property
+    def heights(self) -> list[tuple[int, int]]:
+        """(rows, count) of the tiles from the top."""
+        return split(self.product.m, self.plan.rows)
+
+    @property
+    def tiles(self) -> int:
+        return sum(count for _, count in self.heights)
+
+    @property
+    def panels(self) -> int:
+        return -(-self.product.n // self.plan.width)
+
+    @property
+    def depth(self) -> int:
+        return min(self.plan.depth, self.product.k)
+
+    @property
+    def many_blocks(self) -> bool:
+        """Several blocks of rows: packed panels of B are kept for the next."""
+        return self.tiles > self.plan.tiles
+
+    @property
+    def bytes_of_a(self) -> int:
+        """A packed block of A."""
+        rows = min(self.tiles, self.plan.tiles) * self.plan.rows
+        return whole_lines(rows * self.depth * self.item) if self.plan.pack_a else 0
+
+    def bytes_of_b(self, pieces: int) -> int:
+        """The packed panels of B that one of so many pieces keeps."""
+        panels = -(-self.panels // pieces) if self.plan.by_columns else self.panels
+        kept = panels if self.many_blocks else 1
+        return whole_lines(kept * self.plan.width * self.depth * self.item) if self.plan.pack_b else 0
+
+    def scratch(self, pieces: int) -> int:
+        """Bytes of packed operands that one of so many pieces needs."""
+        return self.bytes_of_a + self.bytes_of_b(pieces)
+
+
+def whole_lines(size: int) -> int:
+    """Bytes of the cache lines that `size` bytes fill."""
+    return -(-size // LINE) * LINE
