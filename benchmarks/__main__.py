@@ -1,107 +1,89 @@
-"""Compiled code beside NumPy and the eager twin: microseconds per call, and what a session adds to a call.
+"""Measure workloads with every system that is installed, and print tables.
 
-    python -m benchmarks             (or: make bench)
-
-Every figure is the fastest of several rounds on one thread of this machine; nothing is stored or compared with others.
+    python -m benchmarks                                   all, on 1 and 2 threads
+    python -m benchmarks --only softmax gemm_f32_512 --peers graphc,numpy --threads 1
+    python -m benchmarks --json runs.json --write docs/benchmarks.md
+    python -m benchmarks --read runs.json --write docs/benchmarks.md
 """
 
 from __future__ import annotations
 
-import os
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("GRAPHC_THREADS", "1")
+from benchmarks import peers, report
+from benchmarks.machine import describe
+from benchmarks.worker import environment
+from benchmarks.workloads import WORKLOADS
 
-import time
-from collections.abc import Callable
-
-import numpy as np
-
-import graphc as gx
-
-ROUNDS, SECONDS = 7, 0.05
-
-
-def microseconds(call: Callable[[], object]) -> float:
-    """Per call, in the fastest round."""
-    call()
-    start = time.perf_counter()
-    call()
-    count = max(1, int(SECONDS / max(time.perf_counter() - start, 1e-7)))
-    return min(_round(call, count) for _ in range(ROUNDS)) * 1e6
+HOME = Path(__file__).parents[1]
 
 
-def _round(call: Callable[[], object], count: int) -> float:
-    start = time.perf_counter()
-    for _ in range(count):
-        call()
-    return (time.perf_counter() - start) / count
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=WORKLOADS, metavar="NAME", default=list(WORKLOADS))
+    parser.add_argument("--peers", type=_names, default=_names(",".join(peers.NAMES)), help=",".join(peers.NAMES))
+    parser.add_argument("--threads", type=_numbers, default=[1, 2], help="1,2")
+    parser.add_argument("--seconds", type=float, default=0.7, help="per system, workload and number of threads")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="figures of an earlier run; measure nothing")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the tables as a page of Markdown")
+    return parser.parse_args(arguments)
 
 
-def softmax(x):
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+def _names(text: str) -> list[str]:
+    """The systems of a comma-separated list that are installed."""
+    wanted = text.split(",")
+    if unknown := set(wanted) - set(peers.NAMES):
+        raise argparse.ArgumentTypeError(f"no system {', '.join(sorted(unknown))}; there are {', '.join(peers.NAMES)}")
+    return [name for name in wanted if peers.is_installed(name)]
 
 
-def layer_norm(x):
-    centred = x - x.mean(axis=1, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-5)
+def _numbers(text: str) -> list[int]:
+    return [int(n) for n in text.split(",")]
 
 
-def chain(x):
-    return np.tanh(x) * np.exp(-x * x) + np.sqrt(np.abs(x)) / (1 + x * x)
+def run(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    for threads in chosen.threads:
+        for name in chosen.only:
+            yield measured(name, threads, chosen.seconds, chosen.peers)
 
 
-def two_layers(x):
-    return np.tanh(x @ x.T) @ x
+def measured(name: str, threads: int, seconds: float, systems: Sequence[str]) -> dict[str, Any]:
+    """One workload in a process of its own; a process that fails gives a row that says why."""
+    with tempfile.TemporaryDirectory() as caches:
+        command = [sys.executable, "-m", "benchmarks.worker", name, str(threads), str(seconds), *systems]
+        done = subprocess.run(
+            command, cwd=HOME, env=environment(threads, caches), capture_output=True, text=True, check=False
+        )
+    if done.returncode == 0:
+        row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return row
+    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    return {"workload": name, "threads": threads, "peers": {}, "failed": f"exit status {done.returncode}: {last}"}
 
 
-def energy(x):
-    return (layer_norm(x) * softmax(x)).sum()
-
-
-def functions(rng):
-    """Name, function of NumPy, argument."""
-    small, large = rng.normal(size=8).astype("float32"), rng.normal(size=(512, 512)).astype("float32")
-    yield "x + 1, 8 numbers", lambda x: x + 1, small
-    for f in (chain, softmax, layer_norm, two_layers):
-        yield f"{f.__name__}, 512 x 512", f, large
-
-
-def main():
-    rng = np.random.default_rng(0)
-    print(f"{'us per call':28}{'compiled':>12}{'NumPy':>12}{'eager twin':>12}")
-    for name, f, x in functions(rng):
-        report(name, gx.jit(f), f, x)
-    x = rng.normal(size=(512, 512)).astype("float32")
-    report("gradient of energy", gx.jit(gx.grad(energy)), None, x, gx.grad(energy))
-    sessions(rng.normal(size=8).astype("float32"))
-
-
-def report(name, compiled, plain, x, eager=None):
-    eager_x = x if eager else gx.eager.tensor(x)
-    columns = [
-        microseconds(lambda: compiled(x)),
-        microseconds(lambda: plain(x)) if plain else None,
-        microseconds(lambda: (eager or plain)(eager_x)),
-    ]
-    print(f"{name:28}" + "".join(f"{'' if c is None else format(c, '.2f'):>12}" for c in columns))
-
-
-def sessions(a):
-    """The same small sum through every door."""
-    with gx.Graph() as graph:
-        x = gx.placeholder("float32", a.shape, name="x")
-        w = gx.variable(np.zeros_like(a), name="w")
-        y, step = x + 1, w.assign(w + x)
-    with gx.Session(graph) as session:
-        fast, feed = session.make_callable(y, [x]), {x: a}
-        for name, call in (
-            ("make_callable", lambda: fast(a)),
-            ("run(y)", lambda: session.run(y, feed)),
-            ("run([y, update])", lambda: session.run([y, step], feed)),
-        ):
-            print(f"{name:28}{microseconds(call):12.2f}")
+def main() -> None:
+    chosen = options()
+    if chosen.read:
+        figures = json.loads(chosen.read.read_text())
+    else:
+        figures = {"machine": describe(chosen.peers), "runs": []}
+        for row in run(chosen):
+            figures["runs"].append(row)
+            print(report.line(row), file=sys.stderr, flush=True)
+            if chosen.json:
+                chosen.json.write_text(json.dumps(figures, indent=1))
+    text = report.tables(figures)
+    if chosen.write:
+        chosen.write.write_text(report.page(figures))
+    print(text)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,10 @@ from graphc.numpy import special
 Case = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
+def words(text: str) -> list[str]:
+    return text.split()
+
+
 def reals(*shape: int, low: float = -2.0, high: float = 2.0, dtype: Any = np.float64) -> np.ndarray:
     return np.random.default_rng(sum(shape) + 1).uniform(low, high, shape).astype(dtype)
 
@@ -32,15 +36,23 @@ def calls(name: str, *arguments: tuple[Any, ...], **kwargs: Any) -> list[Case]:
 
 # ---------------------------------------------------------------------------------------------------- elementwise
 
-_ANY = """negative positive absolute abs sign floor ceil trunc rint sin cos tan arctan sinh cosh tanh arcsinh exp exp2
+_ANY = words(
+    """
+    negative positive absolute abs sign floor ceil trunc rint sin cos tan arctan sinh cosh tanh arcsinh exp exp2
     expm1 isnan square cbrt fabs deg2rad rad2deg sinc isfinite isinf isposinf isneginf signbit logical_not conjugate
-    real round nan_to_num iscomplexobj isrealobj""".split()
-_POSITIVE = "sqrt log log2 log10 log1p reciprocal".split()
-_UNIT = "arcsin arccos arctanh".split()
-_PAIRS = """add subtract multiply divide floor_divide remainder power maximum minimum copysign arctan2 hypot logaddexp
+    real round nan_to_num iscomplexobj isrealobj
+    """
+)
+_POSITIVE = words("sqrt log log2 log10 log1p reciprocal")
+_UNIT = words("arcsin arccos arctanh")
+_PAIRS = words(
+    """
+    add subtract multiply divide floor_divide remainder power maximum minimum copysign arctan2 hypot logaddexp
     logaddexp2 float_power fmod divmod fmax fmin heaviside equal not_equal less less_equal greater greater_equal
-    logical_and logical_or logical_xor isclose""".split()
-_BITS = "bitwise_and bitwise_or bitwise_xor".split()
+    logical_and logical_or logical_xor isclose
+    """
+)
+_BITS = words("bitwise_and bitwise_or bitwise_xor")
 
 
 def _elementwise() -> list[Case]:
@@ -63,7 +75,7 @@ def _elementwise() -> list[Case]:
             (whole(4, low=1), whole(4, low=1)),
         )
         out += calls(name, (reals(2, 0), reals(1, 1)), (reals(low=1), reals(3, low=1)))
-    for name in "add subtract multiply divide maximum minimum fmax fmin hypot copysign fmod isclose".split():
+    for name in words("add subtract multiply divide maximum minimum fmax fmin hypot copysign fmod isclose"):
         out += calls(name, (ODD[:, None], ODD))
     for name in _BITS:
         out += calls(name, (whole(4), whole(4)), (bools(4), bools(4)), (whole(3, dtype=np.uint8), 3))
@@ -93,12 +105,12 @@ _E = reals(2, 0, 3)
 
 def _reductions() -> list[Case]:
     out: list[Case] = []
-    for (
-        name
-    ) in "sum prod mean var std max min any all count_nonzero ptp average nansum nanprod nanmean nanmax nanmin".split():
+    for name in words(
+        "sum prod mean var std max min any all count_nonzero ptp average nansum nanprod nanmean nanmax nanmin"
+    ):
         out += calls(name, (_T,), (_M, 0), (_M, -1), (_T, (0, -1)), (whole(3, 4), 1), (reals(),))
         out += calls(name, (_T, (2, 0)), (_M, None), keepdims=True)
-    for name in "sum prod mean any all nansum count_nonzero".split():
+    for name in words("sum prod mean any all nansum count_nonzero"):
         out += calls(
             name,
             (_E, 1),
@@ -107,13 +119,13 @@ def _reductions() -> list[Case]:
             (whole(5, dtype=np.int8),),
             (whole(5, low=0, dtype=np.uint16),),
         )
-    for name in "max min".split():
+    for name in words("max min"):
         out += calls(name, (bools(3, 4), 0), (_E, 0), (ODD,), (whole(4, dtype=np.uint8),))
-    for name in "argmax argmin".split():
+    for name in words("argmax argmin"):
         out += calls(name, (_T,), (_M, 0), (_M, -1), (ODD,), (bools(5),), (reals(), 0)) + calls(
             name, (_M, 1), (_M,), keepdims=True
         )
-    for name in "cumsum cumprod".split():
+    for name in words("cumsum cumprod"):
         out += calls(name, (_M,), (_M, 0), (_T, -1), (whole(7, dtype=np.int8),), (_E, 1), (reals(),))
     out += calls("var", (_M, 0), ddof=1) + calls("std", (_M,), ddof=1) + calls("var", (_M, 1), correction=1)
     out += calls("var", (reals(9, dtype=np.float16),)) + calls("mean", (reals(9, dtype=np.float16),))
@@ -125,7 +137,7 @@ def _reductions() -> list[Case]:
     out += calls("average", (_M,), weights=reals(3, 4, low=0.1)) + calls("average", (_M, 1), weights=reals(4, low=0.1))
     out += calls("allclose", (_M, _M), (_M, _M + 1e-3)) + calls("array_equal", (_M, _M), (_M, _T), (_M, _M + 1))
     out += calls("array_equal", (ODD, ODD), equal_nan=True)
-    for name in "nansum nanmean nanmax nanmin".split():
+    for name in words("nansum nanmean nanmax nanmin"):
         out += calls(name, (np.array([[1.0, np.nan], [np.nan, np.nan]]), 1))
     return out
 
@@ -255,12 +267,30 @@ def _products() -> list[Case]:
         "cross", (reals(4, 3), reals(3)), (reals(3), reals(3))
     )
     for text, *operands in (
-        ("ij,jk->ik", a, b), ("ij,jk", a, b), ("ij->ji", a), ("ii->i", reals(4, 4)), ("ii", reals(4, 4)), ("ij->", a),
-        ("i,j->ij", v, reals(3)), ("bij,bjk->bik", _T, reals(2, 4, 3)), ("...ij,...jk->...ik", _T, b), ("ij,j->i", a, v),
-        ("ij,ij->ij", a, a), ("ij,ij->", a, a), ("ij,jk,kl->il", a, b, reals(5, 2)), ("bhqd,bhkd->bhqk", reals(2, 3, 4, 5), reals(2, 3, 6, 5)),
-        ("...i->...", _T), ("ij,kj->ik", a, reals(2, 4)), ("i,i,i->", v, v, v), ("ijk->kij", _T), ("ij,ik->ijk", a, reals(3, 2)),
-        ("aij,ij->a", _T, a), ("ij,jk->ik", reals(3, 1), b), ("iij,jk->ik", reals(3, 3, 4), b), ("i...->...i", _T),
-    ):  # fmt: skip
+        ("ij,jk->ik", a, b),
+        ("ij,jk", a, b),
+        ("ij->ji", a),
+        ("ii->i", reals(4, 4)),
+        ("ii", reals(4, 4)),
+        ("ij->", a),
+        ("i,j->ij", v, reals(3)),
+        ("bij,bjk->bik", _T, reals(2, 4, 3)),
+        ("...ij,...jk->...ik", _T, b),
+        ("ij,j->i", a, v),
+        ("ij,ij->ij", a, a),
+        ("ij,ij->", a, a),
+        ("ij,jk,kl->il", a, b, reals(5, 2)),
+        ("bhqd,bhkd->bhqk", reals(2, 3, 4, 5), reals(2, 3, 6, 5)),
+        ("...i->...", _T),
+        ("ij,kj->ik", a, reals(2, 4)),
+        ("i,i,i->", v, v, v),
+        ("ijk->kij", _T),
+        ("ij,ik->ijk", a, reals(3, 2)),
+        ("aij,ij->a", _T, a),
+        ("ij,jk->ik", reals(3, 1), b),
+        ("iij,jk->ik", reals(3, 3, 4), b),
+        ("i...->...i", _T),
+    ):
         out += calls("einsum", (text, *operands))
     out += calls("ix_", (np.array([0, 2]), np.array([1, 3, 4])))
     out += calls("meshgrid", (reals(3), reals(4))) + calls("meshgrid", (reals(3), reals(4), reals(2)), indexing="ij")
@@ -270,14 +300,31 @@ def _products() -> list[Case]:
 CASES = _reductions() + _movement() + _joining() + _picking() + _products()
 
 LINALG = [
-    *calls("norm", (_M,), (reals(5),), (_M, "fro"), (_M, 1), (_M, -1), (_M, np.inf), (_M, -np.inf), (_M, None, 0), (_M, 3, 1)),
+    *calls(
+        "norm",
+        (_M,),
+        (reals(5),),
+        (_M, "fro"),
+        (_M, 1),
+        (_M, -1),
+        (_M, np.inf),
+        (_M, -np.inf),
+        (_M, None, 0),
+        (_M, 3, 1),
+    ),
     *calls("norm", (reals(5), 1), (reals(5), np.inf), (reals(5), -np.inf), (reals(5), 0), (reals(5), 2.5), (whole(5),)),
     *calls("norm", (_T, "fro", (0, 2)), (_T, 1, (1, 2)), (_M, 2, -1), keepdims=True),
-    *calls("vector_norm", (_M,), (reals(5),)), *calls("vector_norm", (_T,), axis=(0, 1), keepdims=True),
-    *calls("matrix_power", (reals(3, 3), 1), (reals(3, 3), 5)), *calls("multi_dot", ([reals(3, 4), reals(4, 2), reals(2, 5)],)),
-    *calls("matmul", (_M, reals(4, 2))), *calls("outer", (reals(3), reals(2))), *calls("matrix_transpose", (_T,)),
-    *calls("tensordot", (_M, reals(4, 2)), axes=1), *calls("vecdot", (_M, _M)), *calls("cross", (reals(2, 3), reals(2, 3))),
-]  # fmt: skip
+    *calls("vector_norm", (_M,), (reals(5),)),
+    *calls("vector_norm", (_T,), axis=(0, 1), keepdims=True),
+    *calls("matrix_power", (reals(3, 3), 1), (reals(3, 3), 5)),
+    *calls("multi_dot", ([reals(3, 4), reals(4, 2), reals(2, 5)],)),
+    *calls("matmul", (_M, reals(4, 2))),
+    *calls("outer", (reals(3), reals(2))),
+    *calls("matrix_transpose", (_T,)),
+    *calls("tensordot", (_M, reals(4, 2)), axes=1),
+    *calls("vecdot", (_M, _M)),
+    *calls("cross", (reals(2, 3), reals(2, 3))),
+]
 
 SELF_MADE = {*special.__all__, "empty_like"}
 """Names that NumPy does not have, and one whose values are undefined there: tested elsewhere."""

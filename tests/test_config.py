@@ -11,7 +11,7 @@ from graphc.errors import OptionError
 
 
 def test_the_environment_is_read() -> None:
-    given = {"GRAPHC_VERIFY": "1", "GRAPHC_DEBUG": "2", "GRAPHC_THREADS": "3", "HOME": "/"}
+    given = {"GRAPHC_VERIFY": "1", "GRAPHC_DEBUG": "2", "GRAPHC_THREADS": "3", "PATH": "/"}
     assert Config.from_environment(given) == Config(verify=True, debug=2, threads=3)
     assert Config.from_environment({}) == Config(verify=False, debug=0, threads=None)
     assert Config.from_environment({"GRAPHC_VERIFY": "0", "GRAPHC_DEBUG": ""}) == Config()

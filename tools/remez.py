@@ -27,6 +27,8 @@ Real = Any  # an mpmath number
 Function = Callable[[Real], Real]
 
 LN2 = mp.log(2)
+STIRLING = mp.log(2 * mp.pi) / 2 - mp.mpf(0.5)
+DIGAMMA_ROOT = mp.findroot(mp.digamma, 1.4616)
 GRID = 400  # points on which the error curve is searched for its extrema
 FLOOR = 10**-4  # of the largest weight: keeps the exchange regular where the weight vanishes
 
@@ -104,6 +106,29 @@ def atanh_tail(z: Real) -> Real:
     return (mp.atanh(s) - s - s**3 / 3) / s**5
 
 
+def log_gamma_bend(t: Real) -> Real:
+    """(log Gamma(2 + t) - t psi(2)) / t^2"""
+    return (mp.loggamma(2 + t) / t - mp.digamma(2)) / t
+
+
+def stirling(z: Real) -> Real:
+    """What Stirling's formula leaves of log Gamma(x), times x, at z = 1 / x^2."""
+    x = 1 / mp.sqrt(z)
+    return (mp.loggamma(x) - (x - mp.mpf(0.5)) * (mp.log(x) - 1) - STIRLING) * x
+
+
+def digamma_tail(z: Real) -> Real:
+    """(log x - 1 / (2 x) - psi(x)) x^2 at z = 1 / x^2."""
+    x = 1 / mp.sqrt(z)
+    return (mp.log(x) - 1 / (2 * x) - mp.digamma(x)) / z
+
+
+def trigamma_tail(z: Real) -> Real:
+    """(psi'(x) - 1 / x - 1 / (2 x^2)) x^3 at z = 1 / x^2."""
+    x = 1 / mp.sqrt(z)
+    return (mp.polygamma(1, x) - 1 / x - z / 2) / z * x
+
+
 @dataclass(frozen=True)
 class Target:
     """What a polynomial stands for, and the weight of its error."""
@@ -148,6 +173,35 @@ TARGETS = {
     ),
     "ERF_TAIL": Target("-log(1 - erf(x))", lambda a: -mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a)),
     "ERFCX": Target("e^(a^2) erfc(a) (a + 1), x = 3 / (a + 1) - 1", erfcx, lambda u: 1 / erfcx(u)),
+    "LGAMMA": Target(
+        "(log(Gamma(2 + t)) - t psi(2)) / t^2",
+        near(lambda t: mp.polygamma(1, 2) / 2 + t * mp.polygamma(2, 2) / 6, 1e-20, log_gamma_bend),
+        near(lambda t: mp.mpf(0), 1e-25, lambda t: abs(t * t / mp.loggamma(2 + t))),
+    ),
+    "STIRLING": Target(
+        "(log(Gamma(y)) - (y - 1/2) (log(y) - 1) - (log(2 pi) - 1) / 2) y, x = 1 / y^2",
+        near(lambda z: mp.mpf(1) / 12 - z / 360, 1e-9, stirling),
+        near(lambda z: mp.mpf(0), 1e-25, lambda z: mp.sqrt(z) / mp.loggamma(1 / mp.sqrt(z))),
+    ),
+    "DIGAMMA": Target(
+        "psi(root + t) / t",
+        near(
+            lambda t: mp.polygamma(1, DIGAMMA_ROOT) + t * mp.polygamma(2, DIGAMMA_ROOT) / 2,
+            1e-25,
+            lambda t: mp.digamma(DIGAMMA_ROOT + t) / t,
+        ),
+        near(lambda t: mp.mpf(1), 1e-25, lambda t: t / mp.digamma(DIGAMMA_ROOT + t)),
+    ),
+    "DIGAMMA_TAIL": Target(
+        "(log(y) - 1 / (2 y) - psi(y)) y^2, x = 1 / y^2",
+        near(lambda z: mp.mpf(1) / 12 - z / 120, 1e-9, digamma_tail),
+        near(lambda z: mp.mpf(0), 1e-25, lambda z: z / mp.digamma(1 / mp.sqrt(z))),
+    ),
+    "TRIGAMMA_TAIL": Target(
+        "(psi'(y) - 1 / y - 1 / (2 y^2)) y^3, x = 1 / y^2",
+        near(lambda z: mp.mpf(1) / 6 - z / 30, 1e-9, trigamma_tail),
+        lambda z: z,
+    ),
 }
 
 SQRT2 = math.sqrt(2)
@@ -203,6 +257,16 @@ FITS = [
     Fit("ERF_TAIL", "f64", "ERF_TAIL", 1, 6, 22),
     Fit("ERFCX", "f32", "ERFCX", 3 / 11.5 - 1, 3 / 1.49 - 1, 11),
     Fit("ERFCX", "f64", "ERFCX", 3 / 28.5 - 1, 3 / 1.49 - 1, 28),
+    Fit("LGAMMA", "f32", "LGAMMA", -0.5, 0.5, 9),
+    Fit("LGAMMA", "f64", "LGAMMA", -0.5, 0.5, 18),
+    Fit("STIRLING", "f32", "STIRLING", 0, 0.16, 4),
+    Fit("STIRLING", "f64", "STIRLING", 0, 0.16, 12),
+    Fit("DIGAMMA", "f32", "DIGAMMA", -0.4617, 0.5384, 12),
+    Fit("DIGAMMA", "f64", "DIGAMMA", -0.4617, 0.5384, 23),
+    Fit("DIGAMMA_TAIL", "f32", "DIGAMMA_TAIL", 0, 0.25, 5),
+    Fit("DIGAMMA_TAIL", "f64", "DIGAMMA_TAIL", 0, 0.25, 16),
+    Fit("TRIGAMMA_TAIL", "f32", "TRIGAMMA_TAIL", 0, 0.25, 6),
+    Fit("TRIGAMMA_TAIL", "f64", "TRIGAMMA_TAIL", 0, 0.25, 18),
 ]  # fmt: skip
 
 
@@ -238,6 +302,9 @@ CONSTANTS = [  # name, value, bits of the first part in f32 and f64
     ("HALF_PI", mp.pi / 2, None, None),
     ("PI", mp.pi, None, None),
     ("THIRD", mp.mpf(1) / 3, None, None),
+    ("STIRLING_CONSTANT", STIRLING, None, None),
+    ("DIGAMMA_OF_TWO", mp.digamma(2), None, None),
+    ("DIGAMMA_ROOT", DIGAMMA_ROOT, None, None),
 ]
 
 

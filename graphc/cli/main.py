@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from graphc.cli import cache
 from graphc.cli.diff import diff
 from graphc.cli.dump import FORMATS, STAGES, dump
 from graphc.cli.listing import listing
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _run_command(commands.add_parser("run", help="run a program on random inputs and print its outputs"))
     _diff_command(commands.add_parser("diff", help="compare eager, each pass and native code; name what differs"))
     _passes_command(commands.add_parser("passes", help="list levels, passes and rules with their reasons"))
+    _cache_command(commands.add_parser("cache", help="what compiled code is kept on disk; remove it"))
     return parser
 
 
@@ -102,6 +104,11 @@ def _diff_command(p: argparse.ArgumentParser) -> None:
 
 def _passes_command(p: argparse.ArgumentParser) -> None:
     p.set_defaults(command=_listing)
+
+
+def _cache_command(p: argparse.ArgumentParser) -> None:
+    p.add_argument("action", choices=("show", "clear"))
+    p.set_defaults(command=_cache)
 
 
 def _program(p: argparse.ArgumentParser) -> None:
@@ -150,6 +157,11 @@ def _diff(o: argparse.Namespace) -> int:
 
 def _listing(o: argparse.Namespace) -> int:
     print(listing())
+    return 0
+
+
+def _cache(o: argparse.Namespace) -> int:
+    print(cache.show() if o.action == "show" else cache.clear())
     return 0
 
 

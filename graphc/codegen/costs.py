@@ -34,6 +34,9 @@ COST = {
     "erf": 30,
     "erfc": 50,
     "pow": 60,
+    "lgamma": 100,
+    "digamma": 80,
+    "trigamma": 60,
 }
 HEAVY = 16  # from here on an operation fills the machine by itself, and its result is worth keeping
 

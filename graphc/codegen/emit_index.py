@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.codegen.builder import Builder
-from graphc.codegen.loops import Chunk
+from graphc.codegen.chunk import Chunk
 from graphc.codegen.writer import Operand
 from graphc.ir.poly import Poly
 

@@ -101,10 +101,16 @@ class _Kit:
         if node.op.name == "constant" and operand.type.size == 1:
             return self.cluster.const(node.attrs["value"].array.item(), register(operand.dtype))
         if is_view(node) and node.id not in self.lift.fusion.anchors:
-            assert node.op.loops is not None
-            element: Value = node.op.loops(self, index, *node.inputs, **node.attrs)
-            return element
+            return self._element(node, index)
         return self._load(operand, ravel_index(index, operand.shape))
+
+    def _element(self, view: ir.Node, index: Sequence[Poly]) -> Value:
+        """The element of a view; a check that its rule makes is one of the view, not of its reader."""
+        assert view.op.loops is not None
+        reader, self.node = self.node, view
+        element: Value = view.op.loops(self, index, *view.inputs, **view.attrs)
+        self.node = reader
+        return element
 
     def flat(self, operand: ir.Value, index: Poly) -> Value:
         base = storage(operand, self.lift.fusion.anchors)

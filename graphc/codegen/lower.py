@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from graphc.codegen.chunk import Chunk
 from graphc.codegen.cluster import BoundCheck, Cluster, Effect, Fill, Reduction, Write
 from graphc.codegen.elements import register
 from graphc.codegen.loops import (
     ZERO,
     Buffer,
-    Chunk,
     Get,
     Init,
     Kernel,

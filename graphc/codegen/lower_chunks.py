@@ -7,9 +7,9 @@ along an axis whose values write to different places.
 
 from __future__ import annotations
 
+from graphc.codegen.chunk import Chunk
 from graphc.codegen.cluster import Cluster, Reduction, Value, Write
 from graphc.codegen.costs import cost
-from graphc.codegen.loops import Chunk
 from graphc.ir.poly import Poly
 
 LONG = 256  # shortest vector axis worth cutting into chunks

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from graphc.codegen.chunk import Chunk
 from graphc.codegen.cluster import Cluster, Reduction
 from graphc.codegen.elements import ITEMSIZE
-from graphc.codegen.loops import ZERO, Buffer, Chunk
+from graphc.codegen.loops import ZERO, Buffer
 from graphc.ir.poly import Poly
 
 GAP_BYTES = 4096

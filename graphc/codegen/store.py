@@ -75,7 +75,9 @@ class Store:
         try:
             status = self.folder.stat()
         except FileNotFoundError:
-            return "it does not exist yet"
+            return "nothing was written to it yet"
+        except OSError as error:
+            return f"it cannot be opened: {error.strerror}"
         if not stat.S_ISDIR(status.st_mode):
             return "it is not a folder"
         if hasattr(os, "getuid") and status.st_uid != os.getuid():

@@ -1,4 +1,4 @@
-"""The graph: append-only and hash-consed, with a NetworkX multigraph for algorithms, and the stack of graphs being built.
+"""The graph: append-only and hash-consed, a NetworkX multigraph for algorithms, and the stack of graphs being built.
 
 Nodes are numbered in insertion order, which is topological.  A pass never changes a graph, it builds another one.
 """

@@ -81,8 +81,7 @@ def footprint(node: Node, anchors: Collection[int]) -> Footprint:
         for v in node.inputs:
             recorder.at(v, broadcast_index(space.index, v.shape))
     elif node.op.loops is None:
-        for v in node.inputs:
-            recorder.flat(v, Poly())
+        recorder.scattered()
     else:
         node.op.loops(recorder, space.index, *node.inputs, **node.attrs)
     return space
@@ -95,6 +94,13 @@ class _Recorder:
         self.space, self.anchors = space, anchors
         self.guards = 0
         self.picks = 0
+
+    def scattered(self) -> None:
+        """Operands read in an order of their own, so never at the place where they are computed."""
+        self.guards += 1
+        for v in self.space.node.inputs:
+            self.at(v, [Poly.of(f"{AXIS}{self.space.node.id}_u{k}") for k in range(len(v.shape))])
+        self.guards -= 1
 
     def at(self, operand: Value, index: Sequence[Poly]) -> None:
         node = operand.node

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from graphc.codegen import entry
-from graphc.codegen.loops import Chunk
+from graphc.codegen.chunk import Chunk
 from graphc.ir.location import Location
 from graphc.ir.node import Literal
 from graphc.ir.poly import Poly, Size, parse_poly

@@ -12,6 +12,7 @@ from codegen.nest_kernels import CASES, Case, check, cluster_of, make
 
 from graphc.codegen import interp, monoids
 from graphc.codegen.array_layout import numpy_dtype
+from graphc.codegen.chunk import Chunk
 from graphc.codegen.emit import emit
 from graphc.codegen.emit_module import Step, module_text
 from graphc.codegen.engine import Library, host
@@ -21,7 +22,6 @@ from graphc.codegen.loops import (
     Body,
     Buffer,
     Check,
-    Chunk,
     Finish,
     Fold,
     Guard,

@@ -26,6 +26,7 @@ from graphc.codegen.entry import (
     Output,
     PythonEntry,
     bind_entry,
+    entry_imports,
 )
 
 F = ArrayType("f32", (2, 3))

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from graphc.codegen import monoids
+from graphc.codegen.chunk import Chunk
 from graphc.codegen.elements import greatest, least
 from graphc.codegen.loops import (
     ZERO,
     Accumulate,
     Buffer,
     Check,
-    Chunk,
     Finish,
     Fold,
     Get,

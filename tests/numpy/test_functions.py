@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy_cases import CASES, ELEMENTWISE, LINALG, SELF_MADE
+from worlds import assert_same, worlds
 
 import graphc.numpy as gnp
 from graphc.numpy.dispatch import NAMES
-from numpy_cases import CASES, ELEMENTWISE, LINALG, SELF_MADE
-from worlds import assert_same, worlds
 
 
 def ids(case: tuple[Any, ...]) -> str:

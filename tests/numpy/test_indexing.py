@@ -6,23 +6,72 @@ from typing import Any
 
 import numpy as np
 import pytest
+from worlds import assert_same, symbolic, traced
 
 from graphc.errors import DimensionError, IndexingError, OutOfRangeError, UnsupportedError
 from graphc.ir.graph import Graph
 from graphc.ir.types import Dim
-from worlds import assert_same, symbolic, traced
 
 X = np.arange(2.0 * 3 * 4).reshape(2, 3, 4)
 I, J = np.array([0, -1, 1]), np.array([[1], [0]])
 s = np.s_
 
 KEYS = [
-    s[0], s[-1], s[1, 2], s[1, -3, 3], s[()], s[...], s[:], s[..., 0], s[0, ...], s[None], s[..., None], s[:, None, 1],
-    s[1:], s[:, 1:], s[:, ::2], s[:, ::-1], s[:, 2:0:-1], s[:, -2:], s[:, 5:], s[:, :, -1:0:-2], s[:, 2:1], s[::-1, ::-2, 1:3],
-    s[np.int64(1)], s[np.array(1)], s[np.int8(1), :, ::3], s[I], s[[0, 1, 0]], s[[]], s[:, I], s[..., I], s[I, I], s[I, 0], s[0, I], s[I, :, I],
-    s[I, :, 0], s[0, :, I], s[:, I, I], s[:, 1, I], s[None, I], s[I, None], s[I, None, I], s[J, I], s[:, J, I], s[J, :, I],
-    s[1:, I, ::2], s[I, ..., 1:], s[J], s[:, J[:0]], s[np.array([True, False])], s[:, np.array([True, False, True])],
-    s[X[:, :, 0] > 5], s[X > 9], s[:, :, X[0, 0] > 1], s[J.astype(np.uint8)], s[[True, False], I[:2]],
+    s[0],
+    s[-1],
+    s[1, 2],
+    s[1, -3, 3],
+    s[()],
+    s[...],
+    s[:],
+    s[..., 0],
+    s[0, ...],
+    s[None],
+    s[..., None],
+    s[:, None, 1],
+    s[1:],
+    s[:, 1:],
+    s[:, ::2],
+    s[:, ::-1],
+    s[:, 2:0:-1],
+    s[:, -2:],
+    s[:, 5:],
+    s[:, :, -1:0:-2],
+    s[:, 2:1],
+    s[::-1, ::-2, 1:3],
+    s[np.int64(1)],
+    s[np.array(1)],
+    s[np.int8(1), :, ::3],
+    s[I],
+    s[[0, 1, 0]],
+    s[[]],
+    s[:, I],
+    s[..., I],
+    s[I, I],
+    s[I, 0],
+    s[0, I],
+    s[I, :, I],
+    s[I, :, 0],
+    s[0, :, I],
+    s[:, I, I],
+    s[:, 1, I],
+    s[None, I],
+    s[I, None],
+    s[I, None, I],
+    s[J, I],
+    s[:, J, I],
+    s[J, :, I],
+    s[1:, I, ::2],
+    s[I, ..., 1:],
+    s[J],
+    s[:, J[:0]],
+    s[np.array([True, False])],
+    s[:, np.array([True, False, True])],
+    s[X[:, :, 0] > 5],
+    s[X > 9],
+    s[:, :, X[0, 0] > 1],
+    s[J.astype(np.uint8)],
+    s[[True, False], I[:2]],
 ]
 
 
@@ -32,8 +81,14 @@ def test_like_numpy(key: Any) -> None:
 
 
 TRACED_KEYS = [
-    lambda x, i: x[i], lambda x, i: x[:, i], lambda x, i: x[i, i], lambda x, i: x[i, :, 0], lambda x, i: x[0, i, 1:],
-    lambda x, i: x[i[0]], lambda x, i: x[i[0], ..., i[1]], lambda x, i: x[i[:, None], i],
+    lambda x, i: x[i],
+    lambda x, i: x[:, i],
+    lambda x, i: x[i, i],
+    lambda x, i: x[i, :, 0],
+    lambda x, i: x[0, i, 1:],
+    lambda x, i: x[i[0]],
+    lambda x, i: x[i[0], ..., i[1]],
+    lambda x, i: x[i[:, None], i],
 ]
 
 
@@ -44,8 +99,26 @@ def test_traced_indices(pick: Any) -> None:
 
 MATRIX = np.arange(20.0).reshape(5, 4)
 SYMBOLIC_KEYS = [
-    s[1:], s[:-1], s[2:-1], s[::-1], s[::2], s[1::3], s[:, 1:], s[-1], s[0], s[2, 1], s[:3], s[-3:], s[1:3], s[:, 0],
-    s[None], s[..., 1], s[I], s[I, 1], s[:4:2], s[-4::2],
+    s[1:],
+    s[:-1],
+    s[2:-1],
+    s[::-1],
+    s[::2],
+    s[1::3],
+    s[:, 1:],
+    s[-1],
+    s[0],
+    s[2, 1],
+    s[:3],
+    s[-3:],
+    s[1:3],
+    s[:, 0],
+    s[None],
+    s[..., 1],
+    s[I],
+    s[I, 1],
+    s[:4:2],
+    s[-4::2],
 ]
 
 
@@ -67,8 +140,19 @@ def test_slices_of_unknown_size(key: Any) -> None:
 
 
 WRONG = [
-    s[2], s[-3], s[:, 3], s[0, 0, 0, 0], s[..., ...], s[np.array([0, 2])], s[1.5], s["a"], s[::0], s[np.array([True] * 3)],
-    s[True], s[np.array([0.5])], s[[0, -3]],
+    s[2],
+    s[-3],
+    s[:, 3],
+    s[0, 0, 0, 0],
+    s[..., ...],
+    s[np.array([0, 2])],
+    s[1.5],
+    s["a"],
+    s[::0],
+    s[np.array([True] * 3)],
+    s[True],
+    s[np.array([0.5])],
+    s[[0, -3]],
 ]
 
 
@@ -111,5 +195,5 @@ def test_a_full_slice_is_the_tensor_itself() -> None:
 
 
 def test_iteration_unpacks_the_first_axis() -> None:
-    a, b = traced(lambda x: tuple(x), X)
+    a, b = traced(tuple, X)
     assert_same([a, b], list(X))

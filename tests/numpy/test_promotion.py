@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy_cases import words
+from worlds import symbolic, traced
 
 import graphc.numpy as gnp
 from graphc.errors import DTypeError
 from graphc.ir.graph import Graph
 from graphc.ir.types import DTYPES, Type, numpy_dtype
 from graphc.numpy.tensor import Scalar, Tensor
-from numpy_cases import words
-from worlds import symbolic, traced
 
 OPERATIONS = words(
     "add subtract multiply divide floor_divide remainder power maximum less equal arctan2 logaddexp hypot bitwise_and "

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from worlds import assert_same, symbolic, traced
 
 import graphc.numpy as gnp
 from graphc import eager
@@ -22,7 +23,6 @@ from graphc.ir.graph import Graph
 from graphc.ir.types import Dim, Type
 from graphc.numpy.tensor import Tensor
 from graphc.numpy.variable import Variable
-from worlds import assert_same, symbolic, traced
 
 X = np.arange(12.0).reshape(3, 4) - 5
 
@@ -52,13 +52,43 @@ def test_symbolic_extents() -> None:
 
 
 METHODS = [
-    lambda x: x.sum(), lambda x: x.sum(axis=0), lambda x: x.sum(1, keepdims=True), lambda x: x.mean((0, 1)), lambda x: x.var(axis=1, ddof=1),
-    lambda x: x.std(), lambda x: x.max(0), lambda x: x.min(axis=-1), lambda x: x.argmax(), lambda x: x.argmin(axis=0), lambda x: x.prod(),
-    lambda x: (x > 0).any(0), lambda x: (x > 0).all(), lambda x: x.clip(-1, 1), lambda x: x.round(1), lambda x: x.dot(x.T),
-    lambda x: x.reshape(4, 3), lambda x: x.reshape((2, -1)), lambda x: x.ravel(), lambda x: x.flatten(), lambda x: x.transpose(),
-    lambda x: x.transpose(1, 0), lambda x: x.transpose((1, 0)), lambda x: x.swapaxes(0, 1), lambda x: x[None].squeeze(0), lambda x: x.take([0, 1], 1),
-    lambda x: x.repeat(2, 0), lambda x: x.cumsum(0), lambda x: x.cumprod(1), lambda x: x.copy(), lambda x: x.astype(int), lambda x: x.trace(),
-    lambda x: x.diagonal(1), lambda x: x.conj(), lambda x: x.astype("float32").sum(dtype=np.float64), lambda x: x.min(), lambda x: x.mT,
+    lambda x: x.sum(),
+    lambda x: x.sum(axis=0),
+    lambda x: x.sum(1, keepdims=True),
+    lambda x: x.mean((0, 1)),
+    lambda x: x.var(axis=1, ddof=1),
+    lambda x: x.std(),
+    lambda x: x.max(0),
+    lambda x: x.min(axis=-1),
+    lambda x: x.argmax(),
+    lambda x: x.argmin(axis=0),
+    lambda x: x.prod(),
+    lambda x: (x > 0).any(0),
+    lambda x: (x > 0).all(),
+    lambda x: x.clip(-1, 1),
+    lambda x: x.round(1),
+    lambda x: x.dot(x.T),
+    lambda x: x.reshape(4, 3),
+    lambda x: x.reshape((2, -1)),
+    lambda x: x.ravel(),
+    lambda x: x.flatten(),
+    lambda x: x.transpose(),
+    lambda x: x.transpose(1, 0),
+    lambda x: x.transpose((1, 0)),
+    lambda x: x.swapaxes(0, 1),
+    lambda x: x[None].squeeze(0),
+    lambda x: x.take([0, 1], 1),
+    lambda x: x.repeat(2, 0),
+    lambda x: x.cumsum(0),
+    lambda x: x.cumprod(1),
+    lambda x: x.copy(),
+    lambda x: x.astype(int),
+    lambda x: x.trace(),
+    lambda x: x.diagonal(1),
+    lambda x: x.conj(),
+    lambda x: x.astype("float32").sum(dtype=np.float64),
+    lambda x: x.min(),
+    lambda x: x.mT,
 ]
 
 
@@ -68,14 +98,51 @@ def test_methods_like_numpys(method: Any) -> None:
 
 
 OPERATORS = [
-    lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / b, lambda a, b: a // b, lambda a, b: a % b,
-    lambda a, b: abs(a) ** b, lambda a, b: a @ b.T, lambda a, b: -a, lambda a, b: +a, lambda a, b: abs(a), lambda a, b: a == b, lambda a, b: a != b,
-    lambda a, b: a < b, lambda a, b: a <= b, lambda a, b: a > b, lambda a, b: a >= b, lambda a, b: (a > 0) & (b > 2), lambda a, b: (a > 0) | (b > 2),
-    lambda a, b: (a > 0) ^ (b > 2), lambda a, b: ~(a > 0), lambda a, b: 2 + a, lambda a, b: 2 - a, lambda a, b: 2 * a, lambda a, b: 2 / b,
-    lambda a, b: 9 // b, lambda a, b: 9 % b, lambda a, b: 2**a, lambda a, b: divmod(a, b), lambda a, b: divmod(9, b), lambda a, b: np.ones(4) @ b.T,
-    lambda a, b: np.ones(4) + a, lambda a, b: np.float32(2) * a, lambda a, b: a**2, lambda a, b: b**0.5, lambda a, b: b**-1, lambda a, b: a**3,
-    lambda a, b: True & (a > 0), lambda a, b: np.float64(2) / b, lambda a, b: 1 | a.astype(int), lambda a, b: 6 ^ a.astype(int),
-    lambda a, b: a.astype(int) << 1, lambda a, b: a.astype(int) >> 1, lambda a, b: 1 << b.astype(int), lambda a, b: 256 >> b.astype(int),
+    lambda a, b: a + b,
+    lambda a, b: a - b,
+    lambda a, b: a * b,
+    lambda a, b: a / b,
+    lambda a, b: a // b,
+    lambda a, b: a % b,
+    lambda a, b: abs(a) ** b,
+    lambda a, b: a @ b.T,
+    lambda a, b: -a,
+    lambda a, b: +a,
+    lambda a, b: abs(a),
+    lambda a, b: a == b,
+    lambda a, b: a != b,
+    lambda a, b: a < b,
+    lambda a, b: a <= b,
+    lambda a, b: a > b,
+    lambda a, b: a >= b,
+    lambda a, b: (a > 0) & (b > 2),
+    lambda a, b: (a > 0) | (b > 2),
+    lambda a, b: (a > 0) ^ (b > 2),
+    lambda a, b: ~(a > 0),
+    lambda a, b: 2 + a,
+    lambda a, b: 2 - a,
+    lambda a, b: 2 * a,
+    lambda a, b: 2 / b,
+    lambda a, b: 9 // b,
+    lambda a, b: 9 % b,
+    lambda a, b: 2**a,
+    divmod,
+    lambda a, b: divmod(9, b),
+    lambda a, b: np.ones(4) @ b.T,
+    lambda a, b: np.ones(4) + a,
+    lambda a, b: np.float32(2) * a,
+    lambda a, b: a**2,
+    lambda a, b: b**0.5,
+    lambda a, b: b**-1,
+    lambda a, b: a**3,
+    lambda a, b: True & (a > 0),
+    lambda a, b: np.float64(2) / b,
+    lambda a, b: 1 | a.astype(int),
+    lambda a, b: 6 ^ a.astype(int),
+    lambda a, b: a.astype(int) << 1,
+    lambda a, b: a.astype(int) >> 1,
+    lambda a, b: 1 << b.astype(int),
+    lambda a, b: 256 >> b.astype(int),
 ]
 
 
@@ -86,26 +153,55 @@ def test_operators_like_numpys(operator: Any) -> None:
 
 
 PROTOCOLS = [
-    lambda x: np.add.reduce(x), lambda x: np.add.reduce(x, axis=1, keepdims=True), lambda x: np.multiply.reduce(x, axis=None), lambda x: np.maximum.reduce(x),
-    lambda x: np.minimum.reduce(x, 1), lambda x: np.logical_and.reduce(x > 0), lambda x: np.logical_or.reduce(x > 0, axis=(0, 1)), lambda x: np.add.accumulate(x),
-    lambda x: np.multiply.accumulate(x, axis=1), lambda x: np.subtract.outer(x, np.arange(2.0)), lambda x: np.add(x, 1, dtype=np.float32), lambda x: np.sum(x, 0, None, None, True),
-    lambda x: np.sum(x, axis=0, out=None), lambda x: np.add(x, 1, out=None, where=True), lambda x: np.sum(a=x, axis=1), lambda x: np.concatenate((x, X)), lambda x: np.einsum("ij,ij", x, X),
-    lambda x: np.linalg.norm(x, axis=0), lambda x: np.transpose(x, axes=(1, 0)), lambda x: np.where(x > 0, x, 0.0), lambda x: np.stack([x, x], axis=1),
-    lambda x: np.clip(x, -1.0, 1.0), lambda x: np.std(x, axis=0, ddof=1), lambda x: x.__array_namespace__().tanh(x), lambda x: np.full_like(x, 3),
+    np.add.reduce,
+    lambda x: np.add.reduce(x, axis=1, keepdims=True),
+    lambda x: np.multiply.reduce(x, axis=None),
+    np.maximum.reduce,
+    lambda x: np.minimum.reduce(x, 1),
+    lambda x: np.logical_and.reduce(x > 0),
+    lambda x: np.logical_or.reduce(x > 0, axis=(0, 1)),
+    np.add.accumulate,
+    lambda x: np.multiply.accumulate(x, axis=1),
+    lambda x: np.subtract.outer(x, np.arange(2.0)),
+    lambda x: np.add(x, 1, dtype=np.float32),
+    lambda x: np.sum(x, 0, None, None, True),
+    lambda x: np.sum(x, axis=0, out=None),
+    lambda x: np.add(x, 1, out=None, where=True),
+    lambda x: np.sum(a=x, axis=1),
+    lambda x: np.concatenate((x, X)),
+    lambda x: np.einsum("ij,ij", x, X),
+    lambda x: np.linalg.norm(x, axis=0),
+    lambda x: np.transpose(x, axes=(1, 0)),
+    lambda x: np.where(x > 0, x, 0.0),
+    lambda x: np.stack([x, x], axis=1),
+    lambda x: np.clip(x, -1.0, 1.0),
+    lambda x: np.std(x, axis=0, ddof=1),
+    lambda x: np.full_like(x, 3),
 ]
 
 
 @pytest.mark.parametrize("call", PROTOCOLS)
 def test_numpys_protocols(call: Any) -> None:
-    wanted = np.tanh(X) if "namespace" in call.__code__.co_names[0] else call(X)
-    assert_same(traced(call, X), wanted)
+    assert_same(traced(call, X), call(X))
+
+
+def test_the_array_namespace() -> None:
+    assert tensor().__array_namespace__() is gnp
 
 
 UNSUPPORTED = [
-    (lambda x: np.sort(x), "numpy.sort"), (lambda x: np.linalg.inv(x), "linalg.inv"), (lambda x: np.sum(x, where=x > 0), "'where'"),
-    (lambda x: np.add(x, 1, out=np.ones(3)), "'out'"), (lambda x: np.add.reduceat(x, [0]), "reduceat"), (lambda x: np.gcd(x, x), "np.gcd"),
-    (lambda x: np.where(x > 0), "condition alone"), (lambda x: np.pad(x, 1, mode="mean"), "padding mode"), (lambda x: np.reshape(x, (4, 3), order="F"), "row-major"),
-    (lambda x: np.linalg.norm(x, 2), "singular"), (lambda x: np.maximum.accumulate(x), "accumulate"), (lambda x: np.sum(x, initial=3), "'initial'"),
+    (np.sort, "numpy.sort"),
+    (np.linalg.inv, "linalg.inv"),
+    (lambda x: np.sum(x, where=x > 0), "'where'"),
+    (lambda x: np.add(x, 1, out=np.ones(3)), "'out'"),
+    (lambda x: np.add.reduceat(x, [0]), "reduceat"),
+    (lambda x: np.gcd(x, x), "np.gcd"),
+    (lambda x: np.where(x > 0), "condition alone"),
+    (lambda x: np.pad(x, 1, mode="mean"), "padding mode"),
+    (lambda x: np.reshape(x, (4, 3), order="F"), "row-major"),
+    (lambda x: np.linalg.norm(x, 2), "singular"),
+    (np.maximum.accumulate, "accumulate"),
+    (lambda x: np.sum(x, initial=3), "'initial'"),
 ]
 
 
@@ -132,7 +228,7 @@ NUMBERS = [
     lambda x: x.item(),
     lambda x: x.tolist(),
     lambda x: x > 0 and x,
-    lambda x: range(x),
+    range,
     lambda x: 2 in x,
 ]
 
@@ -145,8 +241,16 @@ def test_where_python_needs_a_number(use: Any) -> None:
 
 
 AXES = [
-    lambda x: x.sum(axis=2), lambda x: x.max(-3), lambda x: np.concatenate([x, x], 2), lambda x: x.transpose(0, 0), lambda x: x.sum((0, 0)),
-    lambda x: x.sum(axis=0.5), lambda x: np.expand_dims(x, 5), lambda x: x.T[0].mT, lambda x: x.swapaxes(0, 2), lambda x: np.moveaxis(x, 0, 2),
+    lambda x: x.sum(axis=2),
+    lambda x: x.max(-3),
+    lambda x: np.concatenate([x, x], 2),
+    lambda x: x.transpose(0, 0),
+    lambda x: x.sum((0, 0)),
+    lambda x: x.sum(axis=0.5),
+    lambda x: np.expand_dims(x, 5),
+    lambda x: x.T[0].mT,
+    lambda x: x.swapaxes(0, 2),
+    lambda x: np.moveaxis(x, 0, 2),
 ]
 
 
@@ -157,9 +261,21 @@ def test_wrong_axes(call: Any) -> None:
 
 
 SHAPES = [
-    lambda x: x + np.ones(3), lambda x: x @ x, lambda x: x.reshape(5, 2), lambda x: x.reshape(5, -1), lambda x: np.broadcast_to(x, (2, 2)),
-    lambda x: x.squeeze(0), lambda x: np.concatenate([x, x.T]), lambda x: np.split(x, 2), lambda x: np.einsum("ij,jk", x, x), lambda x: np.einsum("ijk", x),
-    lambda x: np.tensordot(x, x, 1), lambda x: x[:0].max(), lambda x: np.pad(x[:0], 1, mode="edge"), lambda x: x @ 2.0, lambda x: np.pad(x, -1),
+    lambda x: x + np.ones(3),
+    lambda x: x @ x,
+    lambda x: x.reshape(5, 2),
+    lambda x: x.reshape(5, -1),
+    lambda x: np.broadcast_to(x, (2, 2)),
+    lambda x: x.squeeze(0),
+    lambda x: np.concatenate([x, x.T]),
+    lambda x: np.split(x, 2),
+    lambda x: np.einsum("ij,jk", x, x),
+    lambda x: np.einsum("ijk", x),
+    lambda x: np.tensordot(x, x, 1),
+    lambda x: x[:0].max(),
+    lambda x: np.pad(x[:0], 1, mode="edge"),
+    lambda x: x @ 2.0,
+    lambda x: np.pad(x, -1),
 ]
 
 

@@ -13,8 +13,8 @@ from graphc.codegen.cluster import Cluster, Place, Reduction, Value, Write
 from graphc.codegen.loops import ZERO
 from graphc.ir.poly import Poly
 
-LEAST_WORK = 40**3  # multiplications; below, a plain loop nest is as fast
-LEAST_SIDE = 4  # of rows and columns; below, a product only streams its larger operand, as a loop nest does
+LEAST_WORK = 1024  # multiplications; below, a plain loop nest is as fast
+LEAST_SIDE = 2  # of rows and columns; with one, a product only streams its larger operand, as a loop nest does
 PRODUCT = "product"  # the array of C, where an epilogue reads it
 
 

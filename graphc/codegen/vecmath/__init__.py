@@ -2,12 +2,12 @@
 
 Each takes the builder and operands of one float type (f32 or f64, any number of lanes) and returns an operand of the
 same type.  There is a form for AVX-512, whose instructions take floats apart and hold tables in registers, and a
-portable one; `Builder.wide` decides.  Nothing branches, nothing calls a library.  Special values (signed zeros,
-infinities, NaN, subnormals, the ends of the range) are those of C99 Annex F.
+portable one; `Builder.wide` decides.  Nothing calls a library, and branches are for rare arguments alone.  Special
+values (signed zeros, infinities, NaN, subnormals, the ends of the range) are those of C99 Annex F.
 
 `ULP` bounds the error of both forms, in units in the last place, as measured where the target has fused multiply-add:
 in f32 against f64 on every 61st of all floats, in f64 against 64-bit significands on 10^5 random arguments or more.
-sin, cos and tan of an f64 beyond 2^50 are NaN.
+The gamma functions of a negative argument are a difference, and the unit is that of its larger term.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from graphc.codegen.vecmath.error import erf, erfc
 from graphc.codegen.vecmath.exponential import exp, exp2, expm1, sigmoid
+from graphc.codegen.vecmath.gamma import digamma, lgamma, trigamma
 from graphc.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from graphc.codegen.vecmath.inverse_trigonometric import acos, asin, atan, atan2
 from graphc.codegen.vecmath.logarithm import log, log1p, log2, log10
@@ -29,6 +30,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
         *(exp, exp2, expm1, sigmoid, log, log2, log10, log1p, pow),
         *(sin, cos, tan, asin, acos, atan, atan2),
         *(sinh, cosh, tanh, asinh, acosh, atanh, erf, erfc),
+        *(lgamma, digamma, trigamma),
     )
 }
 
@@ -57,4 +59,7 @@ ULP: Final[dict[str, tuple[float, float]]] = {  # in f32 and f64
     "atanh": (1.0, 1.0),
     "erf": (1.5, 1.75),
     "erfc": (2.0, 1.75),
+    "lgamma": (1.0, 2.0),
+    "digamma": (1.0, 3.0),
+    "trigamma": (1.0, 3.0),
 }

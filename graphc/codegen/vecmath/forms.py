@@ -73,6 +73,13 @@ def add_exactly(b: Builder, large: Number, small: Number) -> tuple[Operand, Oper
     return total, b.xadd(b.xsub(large, total), small)
 
 
+def sum_exactly(b: Builder, x: Operand, y: Operand) -> tuple[Operand, Operand]:
+    """(sum, rounding error) of any two (Knuth, "Seminumerical Algorithms", 4.2.2)."""
+    total = b.xadd(x, y)
+    share = b.xsub(total, x)
+    return total, b.xadd(b.xsub(x, b.xsub(total, share)), b.xsub(y, share))
+
+
 def one_plus(b: Builder, x: Operand) -> tuple[Operand, Operand]:
     """(1 + x, rounding error), exact unless |x| is so large that 1 hardly counts."""
     total = b.xadd(x, 1.0)

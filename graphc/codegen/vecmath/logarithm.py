@@ -76,6 +76,14 @@ def log_of_sum(b: Builder, u: Operand, low: Operand, doublings: Operand | None =
     return _or_infinite(b, e, _assemble(b, m, e, low, NATURAL))
 
 
+def short_log(b: Builder, x: Operand) -> Operand:
+    """The natural logarithm of an f64 to no more digits than an f32 needs, 2^-35."""
+    m, e = split(b, x)
+    f = b.xsub(m, 1.0)
+    curve = b.fma(f, estrin(b, f, c.LOG_SINGLE["f64"]), -0.5)
+    return _or_infinite(b, e, b.fma(e, c.LN2["f64"][0], b.fma(b.mul(f, f), curve, f)))
+
+
 def _log(b: Builder, x: Operand, base: Base) -> Operand:
     m, e = split(b, x)
     return _or_infinite(b, e, _assemble(b, m, e, None, base))

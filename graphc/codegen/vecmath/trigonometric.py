@@ -26,31 +26,35 @@ NEAR = {"f32": 1e5, "f64": 2.0**50}
 def sin(b: Builder, x: Operand) -> Operand:
     """The sine."""
     n, r, _ = reduce(b, x, _rounded_once)
-    return keep_zero(b, x, _sine_of_quarter(b, n, r))
+    return keep_zero(b, x, sine_of_quarter(b, n, r))
 
 
 def cos(b: Builder, x: Operand) -> Operand:
     """The cosine."""
     n, r, _ = reduce(b, x, _rounded_once)
-    return _sine_of_quarter(b, b.add(n, 1), r)
+    return sine_of_quarter(b, b.add(n, 1), r)
 
 
 def tan(b: Builder, x: Operand) -> Operand:
     """The tangent; steep enough to need r in two parts."""
-    n, r, low = reduce(b, x, _in_two_parts)
+    return keep_zero(b, x, tangent_of_quarter(b, *reduce(b, x, _in_two_parts)))
+
+
+def tangent_of_quarter(b: Builder, n: Operand, r: Operand, low: Operand) -> Operand:
+    """tan(r + low + n pi/2)."""
     square = b.mul(r, r)
-    bend = b.mul(square, estrin(b, square, c.TAN[x.dtype]))
+    bend = b.mul(square, estrin(b, square, c.TAN[r.dtype]))
     rough = b.fma(bend, r, r)
     slope = b.fma(rough, rough, 1.0)
     tangent = b.xadd(r, b.fma(bend, r, b.mul(low, slope)))
-    return keep_zero(b, x, b.select(_is_odd(b, n), b.div(-1.0, tangent), tangent))
+    return b.select(_is_odd(b, n), b.div(-1.0, tangent), tangent)
 
 
 def _is_odd(b: Builder, n: Operand) -> Operand:
     return b.ne(b.and_(n, 1), 0)
 
 
-def _sine_of_quarter(b: Builder, n: Operand, r: Operand) -> Operand:
+def sine_of_quarter(b: Builder, n: Operand, r: Operand) -> Operand:
     """sin(r + n pi/2): the sine or the cosine of r, negated in the second half of the circle."""
     square = b.mul(r, r)
     sine = b.fma(b.mul(square, r), horner(b, square, c.SIN[r.dtype]), r)
@@ -58,6 +62,15 @@ def _sine_of_quarter(b: Builder, n: Operand, r: Operand) -> Operand:
     value = b.select(_is_odd(b, n), cosine, sine)
     sign = b.shl(b.and_(n, 2), 30 if r.dtype == "f32" else 62)
     return b.real(b.xor(b.bits(value), sign))
+
+
+def reduce_half_turns(b: Builder, x: Operand) -> Reduced:
+    """(n, r, low): pi x less whole half turns is n pi/2 + r + low, |r| <= pi/4; r is 0 for an integer x, n even."""
+    left = b.xsub(x, b.rint(x))
+    t, n = rounded(b, left, 2.0)
+    rest = b.fma(n, -0.5, left)
+    r, error = multiply_exactly(b, rest, c.PI[x.dtype][0])
+    return b.bits(t), r, b.fma(rest, c.PI[x.dtype][1], error)
 
 
 def reduce(b: Builder, x: Operand, near: Callable[[Builder, Operand], Reduced]) -> Reduced:

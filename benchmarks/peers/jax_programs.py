@@ -1,0 +1,219 @@
+"""The workloads as a user of JAX writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax, nn
+from jax.scipy.special import logsumexp
+
+from benchmarks.workloads.simulation import CLUSTERS, STEPS
+from benchmarks.workloads.training import BETA1, BETA2, EPSILON, MOMENTUM, RATE
+from benchmarks.workloads.transformer import BATCH, DEPTH, HEADS, TIME, WIDTH
+
+# ------------------------------------------------------------------------------------------------------------ small
+
+
+def overhead_add(x: Any) -> Any:
+    return x + 1
+
+
+def mlp_tiny_fwd(x: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
+    return jnp.tanh(x @ w1 + b1) @ w2 + b2
+
+
+def _squared_error(parameters: Any, x: Any, y: Any) -> Any:
+    return ((mlp_tiny_fwd(x, *parameters) - y) ** 2).mean()
+
+
+mlp_tiny_grad = jax.value_and_grad(_squared_error)
+
+
+def _log_density(p: Any, x: Any, y: Any, group: Any) -> Any:
+    a, mu, log_tau, b, log_sigma = p
+    z = (y - a[group] - b * x) * jnp.exp(-log_sigma)
+    u = (a - mu) * jnp.exp(-log_tau)
+    likelihood = -0.5 * (z * z).sum() - len(y) * log_sigma
+    prior = -0.5 * (u * u).sum() - len(a) * log_tau - 0.5 * (mu * mu + log_tau * log_tau + b * b + log_sigma**2)
+    return likelihood + prior
+
+
+hier_logp = jax.value_and_grad(_log_density)
+
+
+def small_gemm_chain(x: Any, *ws: Any) -> Any:
+    for w in ws:
+        x = jnp.tanh(x @ w)
+    return x
+
+
+# ------------------------------------------------------------------------------------------------------ elementwise
+
+
+def blackscholes(spot: Any, strike: Any, years: Any) -> Any:
+    rate, volatility = 0.02, 0.3
+    spread = volatility * jnp.sqrt(years)
+    d1 = (jnp.log(spot / strike) + (rate + 0.5 * volatility**2) * years) / spread
+    n1, n2 = (0.5 * (1 + lax.erf(d * 0.5**0.5)) for d in (d1, d1 - spread))
+    discounted = strike * jnp.exp(-rate * years)
+    call = spot * n1 - discounted * n2
+    return call, call - spot + discounted
+
+
+def elementwise_chain(x: Any, row: Any, column: Any) -> Any:
+    a = jnp.tanh(x * row + column)
+    b = jnp.exp(-(a * a)) - 0.5 * x
+    return jnp.where(b > 0, jnp.sqrt(jnp.abs(b)), b * 0.1) + a * row
+
+
+def gelu_bias_residual(residual: Any, x: Any, bias: Any) -> Any:
+    return residual + nn.gelu(x + bias, approximate=False)
+
+
+# ------------------------------------------------------------------------------------------------------- reductions
+
+
+def softmax(x: Any) -> Any:
+    return nn.softmax(x, axis=1)
+
+
+def layernorm_fwd(x: Any, gain: Any, bias: Any) -> Any:
+    d = x - x.mean(axis=-1, keepdims=True)
+    return d * lax.rsqrt((d * d).mean(axis=-1, keepdims=True) + 1e-5) * gain + bias
+
+
+def _layer_norm_loss(arguments: Any, weight: Any) -> Any:
+    return (layernorm_fwd(*arguments) * weight).sum()
+
+
+layernorm_grad = jax.value_and_grad(_layer_norm_loss)
+
+
+def lse_argmax_ax0(x: Any) -> Any:
+    return logsumexp(x, axis=0), x.argmax(axis=0)
+
+
+def lse_argmax_ax1(x: Any) -> Any:
+    return logsumexp(x, axis=1), x.argmax(axis=1)
+
+
+def sum_ax0(x: Any) -> Any:
+    return x.sum(axis=0)
+
+
+def sum_ax1(x: Any) -> Any:
+    return x.sum(axis=1)
+
+
+def sum_all(x: Any) -> Any:
+    return x.sum()
+
+
+def meanvar_ax0(x: Any) -> Any:
+    return x.mean(axis=0), x.var(axis=0)
+
+
+# --------------------------------------------------------------------------------------------------------- training
+
+
+def _logistic_loss(parameters: Any, x: Any, y: Any) -> Any:
+    w, b = parameters
+    z = x @ w + b
+    return (nn.softplus(z) - y * z).mean()
+
+
+logreg_grad = jax.value_and_grad(_logistic_loss)
+
+
+def mlp_fwd_loss(parameters: Any, x: Any, labels: Any) -> Any:
+    w1, b1, w2, b2, w3, b3 = parameters
+    h = nn.relu(x @ w1 + b1)
+    log_p = nn.log_softmax(nn.relu(h @ w2 + b2) @ w3 + b3)
+    return -jnp.take_along_axis(log_p, labels[:, None], 1).mean()
+
+
+_gradient = jax.value_and_grad(mlp_fwd_loss)
+
+
+def mlp_train_sgdm(parameters: Any, velocities: Any, x: Any, labels: Any) -> Any:
+    loss, slopes = _gradient(parameters, x, labels)
+    velocities = jax.tree.map(lambda v, g: MOMENTUM * v + g, velocities, slopes)
+    return loss, jax.tree.map(lambda p, v: p - RATE * v, parameters, velocities), velocities
+
+
+def mlp_train_adam(parameters: Any, means: Any, squares: Any, step: Any, x: Any, labels: Any) -> Any:
+    loss, slopes = _gradient(parameters, x, labels)
+    means = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, means, slopes)
+    squares = jax.tree.map(lambda s, g: BETA2 * s + (1 - BETA2) * g * g, squares, slopes)
+    c1, c2 = 1 - BETA1**step, 1 - BETA2**step
+
+    def moved(p: Any, m: Any, s: Any) -> Any:
+        return p - 1e-3 * (m / c1) / (jnp.sqrt(s / c2) + EPSILON)
+
+    return loss, jax.tree.map(moved, parameters, means, squares), means, squares
+
+
+# ------------------------------------------------------------------------------------------------------ transformer
+
+
+def _split(x: Any) -> Any:
+    return x.reshape(BATCH, TIME, HEADS, DEPTH)
+
+
+def transformer_fwd(p: Any, x: Any) -> Any:
+    h = layernorm_fwd(x, p["gain1"], p["bias1"])
+    q, k, v = (_split(h @ p[name]) for name in ("query", "key", "value"))
+    x = x + nn.dot_product_attention(q, k, v, is_causal=True).reshape(BATCH, TIME, WIDTH) @ p["out"]
+    h = layernorm_fwd(x, p["gain2"], p["bias2"])
+    return x + nn.gelu(h @ p["up"] + p["up_bias"], approximate=False) @ p["down"] + p["down_bias"]
+
+
+def _transformer_loss(p: Any, x: Any, weight: Any) -> Any:
+    return (transformer_fwd(p, x) * weight).mean()
+
+
+transformer_grad = jax.value_and_grad(_transformer_loss)
+
+
+# ------------------------------------------------------------------------------------------------------- simulation
+
+
+def nbody(position: Any, mass: Any) -> Any:
+    d = position[None, :, :] - position[:, None, :]
+    inverse = ((d * d).sum(axis=-1) + 1e-3) ** -1.5
+    return (d * (inverse * mass)[:, :, None]).sum(axis=1)
+
+
+def kmeans(x: Any, centroids: Any) -> Any:
+    distance = (centroids * centroids).sum(axis=1) - 2 * (x @ centroids.T)
+    labels = distance.argmin(axis=1)
+    sums = jax.ops.segment_sum(x, labels, CLUSTERS)
+    return labels, sums / jnp.maximum(jnp.bincount(labels, length=CLUSTERS), 1)[:, None]
+
+
+def heat2d(u: Any) -> Any:
+    def step(_: Any, u: Any) -> Any:
+        p = jnp.pad(u, 1)
+        return u + 0.2 * (p[:-2, 1:-1] + p[2:, 1:-1] + p[1:-1, :-2] + p[1:-1, 2:] - 4 * u)
+
+    return lax.fori_loop(0, STEPS, step, u)
+
+
+# -------------------------------------------------------------------------------------------------------- embedding
+
+
+def embed_fwd(table: Any, ids: Any) -> Any:
+    return table[ids].sum(axis=1)
+
+
+def _embed_loss(table: Any, ids: Any, weight: Any) -> Any:
+    return (embed_fwd(table, ids) * weight).sum()
+
+
+embed_grad = jax.value_and_grad(_embed_loss)
+
+
+def product(a: Any, b: Any) -> Any:
+    return a @ b

@@ -1,0 +1,218 @@
+"""The workloads as a user of PyTorch writes them: eager, and as `torch.compile` takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
+from torch import Tensor
+
+from benchmarks.workloads.simulation import CLUSTERS, STEPS
+from benchmarks.workloads.training import BETA1, BETA2, EPSILON, MOMENTUM, RATE
+from benchmarks.workloads.transformer import BATCH, DEPTH, HEADS, TIME, WIDTH
+
+
+def with_gradients(loss: Callable[..., Tensor], parameters: Sequence[Tensor]) -> Any:
+    """The loss and the gradient of every parameter."""
+    leaves = [p.detach().requires_grad_() for p in parameters]
+    value = loss(leaves)
+    return value.detach(), torch.autograd.grad(value, leaves)
+
+
+# ------------------------------------------------------------------------------------------------------------ small
+
+
+def overhead_add(x: Tensor) -> Tensor:
+    return x + 1
+
+
+def mlp_tiny_fwd(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+    return torch.addmm(b2, torch.tanh(torch.addmm(b1, x, w1)), w2)
+
+
+def mlp_tiny_grad(parameters: Any, x: Tensor, y: Tensor) -> Any:
+    return with_gradients(lambda p: F.mse_loss(mlp_tiny_fwd(x, *p), y), parameters)
+
+
+def log_density(x: Tensor, y: Tensor, group: Tensor, p: Any) -> Tensor:
+    a, mu, log_tau, b, log_sigma = p
+    z = (y - a[group] - b * x) * torch.exp(-log_sigma)
+    u = (a - mu) * torch.exp(-log_tau)
+    likelihood = -0.5 * (z * z).sum() - len(y) * log_sigma
+    prior = -0.5 * (u * u).sum() - len(a) * log_tau - 0.5 * (mu * mu + log_tau * log_tau + b * b + log_sigma**2)
+    return likelihood + prior
+
+
+def hier_logp(p: Any, x: Tensor, y: Tensor, group: Tensor) -> Any:
+    return with_gradients(partial(log_density, x, y, group), p)
+
+
+def small_gemm_chain(x: Tensor, *ws: Tensor) -> Tensor:
+    for w in ws:
+        x = torch.tanh(x @ w)
+    return x
+
+
+# ------------------------------------------------------------------------------------------------------ elementwise
+
+
+def blackscholes(spot: Tensor, strike: Tensor, years: Tensor) -> Any:
+    rate, volatility = 0.02, 0.3
+    spread = volatility * torch.sqrt(years)
+    d1 = (torch.log(spot / strike) + (rate + 0.5 * volatility**2) * years) / spread
+    n1, n2 = (0.5 * (1 + torch.erf(d * 0.5**0.5)) for d in (d1, d1 - spread))
+    discounted = strike * torch.exp(-rate * years)
+    call = spot * n1 - discounted * n2
+    return call, call - spot + discounted
+
+
+def elementwise_chain(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    a = torch.tanh(x * row + column)
+    b = torch.exp(-(a * a)) - 0.5 * x
+    return torch.where(b > 0, torch.sqrt(torch.abs(b)), b * 0.1) + a * row
+
+
+def gelu_bias_residual(residual: Tensor, x: Tensor, bias: Tensor) -> Tensor:
+    return residual + F.gelu(x + bias)
+
+
+# ------------------------------------------------------------------------------------------------------- reductions
+
+
+def softmax(x: Tensor) -> Tensor:
+    return torch.softmax(x, 1)
+
+
+def layernorm_fwd(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+    return F.layer_norm(x, x.shape[-1:], gain, bias)
+
+
+def layernorm_grad(arguments: Any, weight: Tensor) -> Any:
+    return with_gradients(lambda p: (layernorm_fwd(*p) * weight).sum(), arguments)
+
+
+def lse_argmax_ax0(x: Tensor) -> Any:
+    return torch.logsumexp(x, 0), torch.argmax(x, 0)
+
+
+def lse_argmax_ax1(x: Tensor) -> Any:
+    return torch.logsumexp(x, 1), torch.argmax(x, 1)
+
+
+def sum_ax0(x: Tensor) -> Tensor:
+    return x.sum(0)
+
+
+def sum_ax1(x: Tensor) -> Tensor:
+    return x.sum(1)
+
+
+def sum_all(x: Tensor) -> Tensor:
+    return x.sum()
+
+
+def meanvar_ax0(x: Tensor) -> Any:
+    variance, mean = torch.var_mean(x, 0, correction=0)
+    return mean, variance
+
+
+# --------------------------------------------------------------------------------------------------------- training
+
+
+def logreg_grad(parameters: Any, x: Tensor, y: Tensor) -> Any:
+    return with_gradients(lambda p: F.binary_cross_entropy_with_logits(x @ p[0] + p[1], y), parameters)
+
+
+def cross_entropy(x: Tensor, labels: Tensor, parameters: Any) -> Tensor:
+    w1, b1, w2, b2, w3, b3 = parameters
+    h = torch.relu(torch.addmm(b1, x, w1))
+    h = torch.relu(torch.addmm(b2, h, w2))
+    return F.cross_entropy(torch.addmm(b3, h, w3), labels)
+
+
+def mlp_fwd_loss(parameters: Any, x: Tensor, labels: Tensor) -> Tensor:
+    return cross_entropy(x, labels, parameters)
+
+
+def mlp_train_sgdm(parameters: Any, velocities: Any, x: Tensor, labels: Tensor) -> Any:
+    loss, slopes = with_gradients(partial(cross_entropy, x, labels), parameters)
+    velocities = torch._foreach_add(slopes, velocities, alpha=MOMENTUM)
+    return loss, torch._foreach_add(parameters, velocities, alpha=-RATE), velocities
+
+
+def mlp_train_adam(parameters: Any, means: Any, squares: Any, step: Tensor, x: Tensor, labels: Tensor) -> Any:
+    loss, slopes = with_gradients(partial(cross_entropy, x, labels), parameters)
+    means = torch._foreach_lerp(means, slopes, 1 - BETA1)
+    squares = torch._foreach_mul(squares, BETA2)
+    torch._foreach_addcmul_(squares, slopes, slopes, value=1 - BETA2)
+    scale = torch._foreach_div(squares, 1 - BETA2**step)
+    torch._foreach_sqrt_(scale)
+    torch._foreach_add_(scale, EPSILON)
+    moves = torch._foreach_div(means, scale)
+    torch._foreach_mul_(moves, -1e-3 / (1 - BETA1**step))
+    return loss, torch._foreach_add(parameters, moves), means, squares
+
+
+# ------------------------------------------------------------------------------------------------------ transformer
+
+
+def _split(x: Tensor) -> Tensor:
+    return x.view(BATCH, TIME, HEADS, DEPTH).transpose(1, 2)
+
+
+def transformer_fwd(p: Any, x: Tensor) -> Tensor:
+    h = F.layer_norm(x, (WIDTH,), p["gain1"], p["bias1"])
+    q, k, v = (_split(h @ p[name]) for name in ("query", "key", "value"))
+    mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    x = x + mixed.transpose(1, 2).reshape(BATCH, TIME, WIDTH) @ p["out"]
+    h = F.layer_norm(x, (WIDTH,), p["gain2"], p["bias2"])
+    return x + F.gelu(h @ p["up"] + p["up_bias"]) @ p["down"] + p["down_bias"]
+
+
+def transformer_grad(p: Any, x: Tensor, weight: Tensor) -> Any:
+    def loss(leaves: Sequence[Tensor]) -> Tensor:
+        return (transformer_fwd(dict(zip(p, leaves, strict=True)), x) * weight).mean()
+
+    return with_gradients(loss, tuple(p.values()))
+
+
+# ------------------------------------------------------------------------------------------------------- simulation
+
+
+def nbody(position: Tensor, mass: Tensor) -> Tensor:
+    d = position[None, :, :] - position[:, None, :]
+    inverse = ((d * d).sum(-1) + 1e-3) ** -1.5
+    return (d * (inverse * mass)[:, :, None]).sum(1)
+
+
+def kmeans(x: Tensor, centroids: Tensor) -> Any:
+    distance = torch.addmm((centroids * centroids).sum(1), x, centroids.T, alpha=-2)
+    labels = distance.argmin(1)
+    sums = torch.zeros_like(centroids).index_add_(0, labels, x)
+    return labels, sums / torch.bincount(labels, minlength=CLUSTERS).clamp_min(1)[:, None]
+
+
+def heat2d(u: Tensor) -> Tensor:
+    for _ in range(STEPS):
+        p = F.pad(u, (1, 1, 1, 1))
+        u = u + 0.2 * (p[:-2, 1:-1] + p[2:, 1:-1] + p[1:-1, :-2] + p[1:-1, 2:] - 4 * u)
+    return u
+
+
+# -------------------------------------------------------------------------------------------------------- embedding
+
+
+def embed_fwd(table: Tensor, ids: Tensor) -> Tensor:
+    return F.embedding_bag(ids, table, mode="sum")
+
+
+def embed_grad(table: Tensor, ids: Tensor, weight: Tensor) -> Any:
+    loss, (slope,) = with_gradients(lambda p: (embed_fwd(p[0], ids) * weight).sum(), (table,))
+    return loss, slope
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    return a @ b

@@ -1,0 +1,286 @@
+"""Matrix products with their own kernels against NumPy in double precision."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.codegen.engine import host
+from graphc.codegen.gemm import product
+from graphc.codegen.gemm.kernel import ProductKernel
+from graphc.codegen.gemm.plan import GemmPlan, plan, split
+from graphc.codegen.gemm.product import Matrix, Product, Space
+from graphc.codegen.gemm.registers import Registers
+from graphc.config import config
+from graphc.ir.evaluate import evaluate
+from graphc.ir.graph import Graph
+from graphc.ir.primitive import primitive
+from graphc.ir.types import Type, numpy_dtype
+from graphc.runtime import stages
+from graphc.runtime.executable import Native, compile_graph
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+TOLERANCE = {"f32": 2e-6, "f64": 4e-15}
+
+
+class _Ops:
+    """Primitives as attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        return primitive(name)
+
+
+P = _Ops()
+
+
+@pytest.fixture(autouse=True)
+def every_size(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Small products, too, get kernels of their own, and none comes from or goes to the cache on disk."""
+    monkeypatch.setattr(product, "LEAST_WORK", 0)
+    monkeypatch.setattr(product, "LEAST_SIDE", 2)
+    with config(cache_dir=None):
+        yield
+
+
+def build(f: Callable[..., Any], dtype: str, shapes: tuple[Shape, ...]) -> Graph:
+    g = Graph("products")
+    with g:
+        result = f(*(g.placeholder(Type(dtype, s)) for s in shapes))
+        g.outputs = list(result) if isinstance(result, tuple) else [result]
+    return g
+
+
+def arrays(dtype: str, shapes: tuple[Shape, ...]) -> list[Array]:
+    random = np.random.default_rng(7)
+    return [(random.standard_normal(s) / 4).astype(numpy_dtype(dtype)) for s in shapes]
+
+
+def products(executable: Any) -> list[ProductKernel]:
+    assert isinstance(executable, Native)
+    return [k for k in executable.stages.kernels if isinstance(k, ProductKernel)]
+
+
+def check(f: Callable[..., Any], dtype: str, *shapes: Shape, own: int = 1, threads: int = 1) -> list[Array]:
+    """Compare with the reference in f64; `own` is how many kernels must be products."""
+    given = arrays(dtype, shapes)
+    executable = compile_graph(build(f, dtype, shapes), threads=threads)
+    assert len(products(executable)) == own
+    results = list(executable(*given))
+    precise = build(f, "f64", shapes)
+    feeds = {v: a.astype(np.float64) for v, a in zip(precise.inputs, given, strict=True)}
+    for got, want in zip(results, evaluate(precise, precise.outputs, feeds), strict=True):
+        bound = TOLERANCE[dtype] * max(1.0, float(np.abs(want).max(initial=0)))
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got.astype(np.float64), want.astype(np.float64), rtol=0, atol=bound * 4)
+    return results
+
+
+def swapped(x: Any) -> Any:
+    n = len(x.shape)
+    return P.permute(x, axes=(*range(n - 2), n - 1, n - 2))
+
+
+def plain(a: Any, b: Any) -> Any:
+    return P.matmul(a, b)
+
+
+def form(a_transposed: bool, b_transposed: bool) -> Callable[[Any, Any], Any]:
+    return lambda a, b: P.matmul(swapped(a) if a_transposed else a, swapped(b) if b_transposed else b)
+
+
+# ------------------------------------------------------------------------------------------------------------ shapes
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 5])
+def test_small_shapes(k: int) -> None:
+    """All in one program: every product is a kernel, unless it is empty or a vector is involved."""
+    sides = list(itertools.product(range(10), range(10)))
+    shapes = tuple(s for m, n in sides for s in ((m, k), (k, n)))
+
+    def every(*xs: Any) -> tuple[Any, ...]:
+        return tuple(P.matmul(a, b) for a, b in zip(xs[::2], xs[1::2], strict=True))
+
+    check(every, "f32", *shapes, own=sum(k > 0 and m > 1 and n > 1 for m, n in sides))
+
+
+EDGES = [(14, 33, 16), (15, 17, 31), (6, 40, 64), (29, 9, 65), (97, 33, 130), (7, 128, 129)]
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("m,k,n", EDGES)
+def test_edges_of_tiles(m: int, k: int, n: int, dtype: str) -> None:
+    check(plain, dtype, (m, k), (k, n))
+
+
+PACKED = [(100, 300, 140), (241, 513, 65), (260, 600, 131), (49, 1025, 256)]
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("m,k,n", PACKED)
+def test_operands_in_any_order(m: int, k: int, n: int, dtype: str) -> None:
+    for ta, tb in itertools.product((False, True), repeat=2):
+        check(form(ta, tb), dtype, (k, m) if ta else (m, k), (n, k) if tb else (k, n))
+
+
+@pytest.mark.parametrize("missing", [("avx512",), ("avx512", "avx", "fma")])
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_narrower_registers(missing: tuple[str, ...], dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = replace(host(), features=host().features - frozenset(missing))
+    monkeypatch.setattr(stages, "host", lambda: narrow)
+    check(plain, dtype, (29, 33), (33, 27))
+    check(form(True, True), dtype, (300, 101), (70, 300))
+
+
+# ----------------------------------------------------------------------------------------------------------- strides
+
+
+def every_other(x: Any) -> Any:
+    rows, columns = x.shape
+    return P.slice(x, starts=(0, 0), sizes=(rows, columns // 2), steps=(1, 2))
+
+
+def test_strided_and_flipped_operands() -> None:
+    check(lambda a, b: P.matmul(every_other(a), b), "f32", (40, 66), (33, 48))
+    check(lambda a, b: P.matmul(a, every_other(b)), "f32", (100, 33), (33, 96))
+    check(lambda a, b: P.matmul(P.flip(a, axes=(0,)), P.flip(b, axes=(0,))), "f64", (30, 33), (33, 48))
+    check(lambda a, b: P.matmul(a, P.flip(b, axes=(1,))), "f64", (30, 33), (33, 48))
+
+
+def test_unaligned_arguments() -> None:
+    """Arrays that begin between the cache lines, and arrays of other strides than the declared ones."""
+    shapes = (50, 33), (33, 47)
+    executable = compile_graph(build(plain, "f32", shapes))
+    a, b = (np.zeros(2000, np.float32)[k : k + r * c].reshape(r, c) for k, (r, c) in enumerate(shapes, 1))
+    a[:], b[:] = arrays("f32", shapes)
+    expected = a @ b
+    np.testing.assert_allclose(executable(a, b)[0], expected, atol=1e-4)
+    assert executable.native is not None
+    np.testing.assert_allclose(executable.native(np.asfortranarray(a), b)[0], expected, atol=1e-4)
+
+
+# ------------------------------------------------------------------------------------------------------------- batch
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize(
+    "a,b",
+    [
+        ((5, 20, 17), (5, 17, 19)),
+        ((5, 20, 17), (17, 19)),
+        ((20, 17), (5, 17, 19)),
+        ((3, 1, 20, 17), (4, 17, 19)),
+        ((3, 4, 20, 17), (3, 1, 17, 19)),
+        ((2, 100, 70), (2, 70, 300)),
+    ],
+)
+def test_batches(a: Shape, b: Shape, dtype: str) -> None:
+    check(plain, dtype, a, b)
+
+
+def test_heads_of_attention() -> None:
+    """Batch axes that lie between the rows and the columns in memory."""
+
+    def scores(q: Any, k: Any) -> Any:
+        q, k = (P.permute(P.reshape(x, shape=(2, 24, 3, 16)), axes=(0, 2, 1, 3)) for x in (q, k))
+        return P.matmul(q, swapped(k))
+
+    check(scores, "f32", (2, 24, 48), (2, 24, 48))
+
+
+# --------------------------------------------------------------------------------------------------------- epilogues
+
+
+def dense(x: Any, w: Any, b: Any) -> Any:
+    return P.tanh(P.add(P.matmul(x, w), b))
+
+
+def residual(x: Any, w: Any, y: Any) -> tuple[Any, ...]:
+    """The product and two things made of it are all stored."""
+    z = P.matmul(x, w)
+    s = P.add(z, y)
+    return z, s, P.maximum(s, 0.0)
+
+
+def converted(x: Any, w: Any) -> Any:
+    """The product itself is stored nowhere."""
+    return P.cast(P.matmul(x, w), dtype="f64" if x.dtype == "f32" else "f32")
+
+
+def scaled_rows(x: Any, w: Any, s: Any) -> Any:
+    return P.mul(P.matmul(x, w), P.exp(P.reshape(s, shape=(s.shape[0], 1))))
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("m,k,n", [(9, 7, 20), (100, 65, 130), (500, 20, 33), (270, 600, 260)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_epilogues(m: int, k: int, n: int, dtype: str, threads: int) -> None:
+    check(dense, dtype, (m, k), (k, n), (n,), threads=threads)
+    check(residual, dtype, (m, k), (k, n), (m, n), threads=threads)
+    check(converted, dtype, (m, k), (k, n), threads=threads)
+    check(scaled_rows, dtype, (m, k), (k, n), (m,), threads=threads)
+
+
+def test_epilogue_of_a_batch() -> None:
+    check(dense, "f32", (4, 30, 20), (4, 20, 24), (4, 1, 24))
+    check(dense, "f32", (4, 30, 20), (20, 24), (24,), threads=2)
+    check(residual, "f64", (3, 4, 30, 20), (4, 20, 24), (3, 1, 30, 24), threads=2)
+
+
+# ----------------------------------------------------------------------------------------------------------- threads
+
+
+@pytest.mark.parametrize(
+    "a,b", [((256, 300), (300, 256)), ((700, 128), (128, 128)), ((128, 513), (513, 700)), ((40, 64, 64), (40, 64, 64))]
+)
+def test_bits_do_not_depend_on_threads(a: Shape, b: Shape) -> None:
+    def work(x: Any, y: Any) -> Any:
+        return P.exp(P.mul(P.matmul(x, y), 0.01))
+
+    one = check(work, "f32", a, b, threads=1)
+    two = check(work, "f32", a, b, threads=3)
+    assert one[0].tobytes() == two[0].tobytes()
+    (kernel,) = products(compile_graph(build(work, "f32", (a, b))))
+    assert kernel.chunks > 1
+
+
+# ------------------------------------------------------------------------------------------------------------- rules
+
+WIDE = Registers(64, 32)
+
+
+def planned(m: int, n: int, k: int, *, a_transposed: bool = False, b_transposed: bool = False) -> GemmPlan:
+    a = Matrix("a", 0, (), *((1, m) if a_transposed else (k, 1)))
+    b = Matrix("b", 0, (), *((1, k) if b_transposed else (n, 1)))
+    return plan(Product("f32", (), m, n, k, a, b, Matrix("c", 0, (), n, 1), Space((), "i", "j")), WIDE)
+
+
+def test_what_is_packed() -> None:
+    small, large, few = planned(64, 64, 64), planned(1024, 1024, 1024), planned(32, 512, 512)
+    assert (small.pack_a, small.pack_b) == (False, False)
+    assert (large.pack_a, large.pack_b, large.rows, large.vectors) == (True, True, 6, 4)
+    assert not few.pack_b and few.ahead
+    assert planned(32, 64, 64, b_transposed=True).pack_b
+    assert "packed" in str(large)
+
+
+def test_parts_are_even() -> None:
+    assert split(256, 6) == [(6, 41), (5, 2)]
+    assert all(sum(s * c for s, c in split(n, 14)) == n for n in range(1, 100))
+
+
+def test_small_products_stay_loop_nests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    check(plain, "f32", (8, 8), (8, 8), own=0)
+    check(plain, "f32", (1, 512), (512, 512), own=0)
+    check(plain, "f32", (64, 64), (64, 64), own=1)
+
+
+def test_a_kernel_says_what_it_does() -> None:
+    (kernel,) = products(compile_graph(build(dense, "f32", ((128, 784), (784, 512), (512,)))))
+    assert "B packed" in str(kernel) and "tanh" in str(kernel)

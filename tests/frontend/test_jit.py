@@ -1,0 +1,272 @@
+"""jit: values, caching, signatures, stages, inlining, errors."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gx
+from graphc.errors import ConcretizationError, FeedError, ParseError, SignatureError
+from graphc.frontend.jit import Jit
+
+X = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+W = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
+LEVELS = ("O0", "O3")
+
+
+def layer(x: Any, w: Any) -> Any:
+    return np.tanh(x @ w)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_numpy_code_compiles_as_it_is(level: str) -> None:
+    def f(x: Any, w: Any) -> Any:
+        h = np.where(x @ w > 0, np.exp(-(x @ w)), 1.0)
+        h = np.concatenate([h, h[:, ::-1]], axis=1) / len(x)
+        return h.mean(axis=0), h[1:, 0].max(), np.einsum("ij,ij->i", h, h), h.astype(np.float64).sum()
+
+    for found, wanted in zip(gx.jit(f, level=level)(X, W), f(X, W), strict=True):
+        assert type(found) is np.ndarray and found.dtype == wanted.dtype
+        np.testing.assert_allclose(found, wanted, rtol=2e-6)
+
+
+def test_one_compilation_for_one_kind_of_arguments() -> None:
+    f = gx.jit(layer)
+    for _ in range(3):
+        np.testing.assert_allclose(f(X, W), layer(X, W), rtol=1e-6)
+    assert f.cache_size == 1
+    f(X[:2], W)
+    f(X.astype(np.float64), W)
+    assert f.cache_size == 3
+
+
+def test_python_floats_do_not_recompile_and_are_weak() -> None:
+    f = gx.jit(lambda x, rate: x * rate)
+    for rate in (0.5, 2.0, -1e300):
+        with np.errstate(over="ignore"):
+            found = f(X, rate)
+            np.testing.assert_array_equal(found, X * rate)
+        assert found.dtype == np.float32
+    assert f.cache_size == 1
+    assert f(X, np.float64(2)).dtype == np.float64
+
+
+def test_ints_strings_and_none_are_static() -> None:
+    f = gx.jit(lambda x, n, mode=None: x * n if mode is None else x + n)
+    np.testing.assert_array_equal(f(X, 2), X * 2)
+    np.testing.assert_array_equal(f(X, 3), X * 3)
+    np.testing.assert_array_equal(f(X, 3, mode="add"), X + 3)
+    f(X, 3, "add")
+    assert f.cache_size == 4  # by keyword and by position are two nests
+    f(X, True)
+    assert f.cache_size == 5  # True is not 1
+
+
+def test_static_argnums() -> None:
+    f = gx.jit(lambda x, shape: x.reshape(shape), static_argnums=1)
+    assert f(X, (2, 10)).shape == (2, 10)
+    g = gx.jit(lambda x, rate: x * rate, static_argnums=-1)
+    g(X, 0.5), g(X, 0.25)
+    assert g.cache_size == 2
+    with pytest.raises(SignatureError, match="static_argnums"):
+        gx.jit(layer, static_argnums=2)(X, W)
+
+
+def test_nests_in_and_out() -> None:
+    @gx.jit
+    def f(p: Any, x: Any) -> Any:
+        return {"y": x @ p["w"] + p["b"], "shapes": (x.shape, "text", None)}
+
+    found = f({"w": W, "b": np.ones(3)}, X)
+    np.testing.assert_allclose(found["y"], X @ W + 1, rtol=1e-6)
+    assert found["shapes"] == ((5, 4), "text", None)
+    f({"b": np.ones(3), "w": W}, X)
+    assert f.cache_size == 2
+
+
+def test_results_are_new_arrays() -> None:
+    x = X.copy()
+    same, view = gx.jit(lambda x: (x, x[1:]))(x)
+    assert not np.shares_memory(same, x) and not np.shares_memory(view, x)
+    constant = gx.jit(lambda x: np.ones(3))
+    first = constant(x)
+    first[:] = 7
+    np.testing.assert_array_equal(constant(x), np.ones(3))
+
+
+def test_scalars_are_arrays_without_axes() -> None:
+    total = gx.jit(lambda x: x.sum())(X)
+    assert type(total) is np.ndarray and total.shape == ()
+
+
+def test_nothing_to_compute() -> None:
+    assert gx.jit(lambda x: None)(X) is None
+    assert gx.jit(lambda x: x.shape)(X) == (5, 4)
+
+
+STRANGE = {
+    "transposed": np.asfortranarray(X), "strided": np.repeat(X, 2, 0)[::2], "reversed": X[::-1, ::-1], "swapped": X.astype(">f4"),
+    "broadcast": np.broadcast_to(X[0], (5, 4)), "list": [[1.0, 2.0]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_arrays_of_any_layout(kind: str) -> None:
+    f = gx.jit(lambda x: np.tanh(x[0][0] if kind == "list" else x) * 2)
+    wanted = np.tanh(STRANGE[kind][0][0] if kind == "list" else STRANGE[kind]) * 2
+    for _ in range(2):
+        np.testing.assert_allclose(f(STRANGE[kind]), wanted, rtol=1e-6)
+
+
+def test_read_only_arrays() -> None:
+    x = X.copy()
+    x.flags.writeable = False
+    f = gx.jit(lambda x: x + 1)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(x), x + 1)
+
+
+# ----------------------------------------------------------------------------------------------------- signatures
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_one_compilation_for_every_batch(level: str) -> None:
+    f = gx.jit(signature="f32[batch,4], f32[4,3]", level=level)(lambda x, w: np.tanh(x @ w).mean(axis=0))
+    for n in (5, 1, 2, 33, 5):
+        x = np.resize(X, (n, 4))
+        np.testing.assert_allclose(f(x, W), np.tanh(x @ W).mean(axis=0), rtol=1e-5, atol=1e-6)
+    assert f.cache_size == 1
+    assert str(f.trace().outputs[0].type) == "f32[3]"
+
+
+def test_what_does_not_fit_the_signature() -> None:
+    f = gx.jit(signature="f32[n,4], f32[4,n]")(lambda x, w: x @ w)
+    for error, args in (
+        (FeedError, (X, W)),
+        (FeedError, (X.astype(np.float64), W)),
+        (FeedError, (X[0], W)),
+        (SignatureError, (X,)),
+        (SignatureError, (X, W, X)),
+    ):
+        with pytest.raises(error) as caught:
+            f(*args)
+        assert len(str(caught.value).splitlines()) <= 12
+    assert f(X[:3], W).shape == (3, 3)
+
+
+def test_what_converts_without_loss() -> None:
+    f = gx.jit(signature="f64[3], f32[]")(lambda x, y: x * y)
+    for _ in range(2):
+        assert f(np.arange(3, dtype=np.int32), 0.5).dtype == np.float64
+
+
+def test_signatures_that_are_none() -> None:
+    with pytest.raises(ParseError):
+        gx.jit(layer, signature="f32[2,3], text")
+
+
+# --------------------------------------------------------------------------------------------------------- stages
+
+
+def test_stages_print() -> None:
+    f = gx.jit(layer)
+    assert "matmul" in str(f.trace(X, W))
+    assert "tanh" in str(f.optimize(X, W))
+    assert f.compile(X, W) is f.compile(X, W)
+    assert f.cache_size == 1
+
+
+def test_explain_says_why() -> None:
+    def f(x: Any, n: int) -> Any:
+        return x * n
+
+    compiled = gx.jit(f)
+    assert "nothing compiled" in compiled.explain()
+    compiled(X, 2), compiled(X, 3), compiled(X[:1], 3), compiled(X[:1], n=3)
+    text = compiled.explain()
+    assert "argument [1] is static: 3, was 2" in text
+    assert "argument [0] is f32[1,4], was f32[5,4]" in text
+    assert "nest in another way" in text
+
+
+def test_it_looks_like_the_function() -> None:
+    @gx.jit
+    def documented(x: Any) -> Any:
+        """text"""
+        return x
+
+    assert isinstance(documented, Jit) and documented.__doc__ == "text" and documented.__name__ == "documented"
+    assert "documented" in repr(documented)
+
+
+# ------------------------------------------------------------------------------------------------- where it is used
+
+
+def test_inside_another_trace_it_is_inlined() -> None:
+    inner = gx.jit(layer)
+    outer = gx.jit(lambda x, w: inner(x, w).sum())
+    np.testing.assert_allclose(outer(X, W), layer(X, W).sum(), rtol=1e-5)
+    assert inner.cache_size == 0
+    assert "tanh" in str(outer.trace(X, W))
+
+
+def test_on_eager_tensors_it_is_recorded() -> None:
+    w = gx.eager.tensor(W, requires_grad=True)
+    y = gx.jit(layer)(gx.eager.tensor(X), w).sum()
+    (slope,) = gx.eager.grad(y, [w])
+    assert slope.shape == W.shape
+
+
+def test_in_a_graph_it_adds_nodes() -> None:
+    with gx.Graph():
+        x = gx.placeholder("float32", ("n", 4))
+        assert gx.jit(layer)(x, W).shape == (gx.Dim("n"), 3)
+
+
+def test_as_a_method() -> None:
+    class Model:
+        def __init__(self, scale: float) -> None:
+            self.scale = scale
+
+        @gx.jit
+        def __call__(self, x: Any) -> Any:
+            return x * self.scale
+
+    np.testing.assert_array_equal(Model(2.0)(X), X * 2)
+    np.testing.assert_array_equal(Model(3.0)(X), X * 3)
+
+
+def test_from_many_threads() -> None:
+    f = gx.jit(layer)
+    wrong: list[Any] = []
+
+    def work() -> None:
+        for n in range(1, 5):
+            if not np.allclose(f(X[:n], W), layer(X[:n], W), rtol=1e-5):
+                wrong.append(n)
+
+    threads = [Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong and f.cache_size == 4
+
+
+def test_errors_leave_it_usable() -> None:
+    @gx.jit
+    def f(x: Any, flag: bool) -> Any:
+        return x + 1 if flag or x.sum() > 0 else x
+
+    with pytest.raises(ConcretizationError) as caught:
+        f(X, False)
+    assert "test_jit.py" in str(caught.value) and f.cache_size == 0
+    np.testing.assert_array_equal(f(X, True), X + 1)
+
+
+def test_static_arguments_are_hashable() -> None:
+    with pytest.raises(SignatureError, match="hashable"):
+        gx.jit(lambda x, s: x)(X, {1, 2})
