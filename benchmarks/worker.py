@@ -10,22 +10,31 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
+
+from benchmarks.check import complaint, reference
 from benchmarks.measure import Call, forget_peak, interleaved, peak_above, resident, timed
+from benchmarks.peers import Peer, load
+from benchmarks.workloads import WORKLOADS, Workload
 
 
 def environment(threads: int, caches: str) -> dict[str, str]:
-    """For a worker: threads of every system, no code from disk, no processes that compile beside the measurement."""
-    names = ("OMP", "MKL", "OPENBLAS", "GRAPHC")
-    return os.environ | {f"{n}_NUM_THREADS" if n != "GRAPHC" else "GRAPHC_THREADS": str(threads) for n in names} | {
+    """For a worker: threads of every system, compiled code in `caches`, no processes that compile beside the others."""
+    counts = ("GRAPHC_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return {
+        **os.environ,
+        **dict.fromkeys(counts, str(threads)),
+        "XDG_CACHE_HOME": caches,
         "TORCHINDUCTOR_CACHE_DIR": caches,
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
-        "XDG_CACHE_HOME": caches,
+        "TORCHINDUCTOR_FX_GRAPH_CACHE": "0",
+        "TORCHINDUCTOR_AUTOGRAD_CACHE": "0",
         "JAX_PLATFORMS": "cpu",
-    }  # fmt: skip
+    }
 
 
 def restrict(threads: int) -> None:
@@ -35,12 +44,7 @@ def restrict(threads: int) -> None:
 
 
 def measure(name: str, threads: int, seconds: float, peers: Sequence[str]) -> dict[str, Any]:
-    import numpy as np
-
-    from benchmarks.check import complaint, reference
-    from benchmarks.peers import load
-    from benchmarks.workloads import WORKLOADS
-
+    """First call, peak memory and correctness of each system in turn; then the times of all that are right."""
     work = WORKLOADS[name]
     arguments = work.arguments(np.random.default_rng(0))
     wanted = reference(work, arguments)
@@ -50,19 +54,27 @@ def measure(name: str, threads: int, seconds: float, peers: Sequence[str]) -> di
         system = load(peer)
         system.start(threads)
         call = system.prepare(work, arguments)
-        if call is None:
-            continue
-        forget_peak()
-        before = resident()
-        first, result = timed(call)
-        wrong = complaint(work, system.arrays(result), wanted)
-        del result
-        rows[peer] = {"first": first, "peak": peak_above(before, call), "wrong": wrong}
-        if not wrong:
-            calls[peer] = call
+        if call is not None:
+            rows[peer] = _once(call, partial(_judge, work, system, wanted))
+            if not rows[peer]["wrong"]:
+                calls[peer] = call
     for peer, each in interleaved(calls, seconds).items():
         rows[peer]["seconds"] = each
     return {"workload": name, "threads": threads, "peers": rows}
+
+
+def _judge(work: Workload, system: Peer, wanted: list[Any], result: Any) -> str:
+    return complaint(work, system.arrays(result), wanted)
+
+
+def _once(call: Call, judge: Callable[[Any], str]) -> dict[str, Any]:
+    """Seconds of the first call, what is wrong with its result, and the peak memory of the next."""
+    forget_peak()
+    before = resident()
+    first, result = timed(call)
+    wrong = judge(result)
+    del result
+    return {"first": first, "wrong": wrong, "peak": peak_above(before, call)}
 
 
 def main() -> None:

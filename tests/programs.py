@@ -22,8 +22,9 @@ from graphc.ir.primitive import constant_like, primitive
 from graphc.ir.types import FLOATS, INTEGERS, NUMBERS, SIGNED, Shape, Type, broadcast_shapes, numpy_dtype, volume
 
 DIMS = ("n", "m")
-LARGEST = 300  # elements of a value, where a symbolic extent counts as 7
-DTYPES = ("f64", "f32", "i64", "i8", "bool")
+SMALL, LARGE = (3, 5, 17, 0), (70, 257, 33, 128)
+MOST = {SMALL: 300, LARGE: 70_000}  # elements of a value, where a symbolic extent counts as 7
+DTYPES = ("f64", "f32", "i64", "i8", "bool", "i32", "u8")
 SMOOTH = ("f64",)
 
 
@@ -78,12 +79,12 @@ Wanted = Callable[[Value], bool]
 class Writer:
     """A program in the making; `pool` holds every value so far."""
 
-    def __init__(self, draw: st.DrawFn, symbolic: bool, dtypes: Sequence[str]) -> None:
-        self.draw, self.dtypes = draw, dtypes
+    def __init__(self, draw: st.DrawFn, sizes: tuple[int, ...], symbolic: bool, dtypes: Sequence[str]) -> None:
+        self.draw, self.dtypes, self.most = draw, dtypes, MOST[sizes]
         self.graph = Graph("program")
         self.pool: list[Value] = []
         self.exact: set[Value] = set()
-        first: list[Size] = [Poly.of(d) for d in DIMS] if symbolic else [3, 5, 17, 0]
+        first: list[Size] = [Poly.of(d) for d in DIMS] if symbolic else list(sizes)
         self.base = tuple(self.one_of([e, 4, 2, 1, 3]) for e in (first[0], first[1]))
 
     # --------------------------------------------------------------------------------------------------- choosing
@@ -104,7 +105,7 @@ class Writer:
 
     def partner(self, x: Value) -> Value:
         """An operand of x's type that broadcasts with it; x itself always does."""
-        other = self.pick(lambda v: v.dtype == x.dtype and v is not x and _fit(x, v))
+        other = self.pick(lambda v: v.dtype == x.dtype and v is not x and self.fit(x, v))
         return x if other is None else other
 
     def is_exact(self, *values: Value) -> bool:
@@ -112,6 +113,13 @@ class Writer:
 
     def axis(self, x: Value) -> int:
         return self.number(0, len(x.shape) - 1)
+
+    def fit(self, *values: Value) -> bool:
+        """Whether they broadcast, to a shape that is not too large."""
+        try:
+            return _count(broadcast_shapes("add", [v.shape for v in values])) <= self.most
+        except ShapeError:
+            return False
 
     # ----------------------------------------------------------------------------------------------------- adding
 
@@ -121,7 +129,7 @@ class Writer:
         self.keep(self.graph.placeholder(Type(dtype, shape)), exact=True)
 
     def keep(self, v: Value, exact: bool) -> None:
-        if _count(v.shape) > LARGEST or len(v.shape) > 4:
+        if _count(v.shape) > self.most or len(v.shape) > 4:
             return
         if v not in self.pool:
             self.pool.append(v)
@@ -132,13 +140,6 @@ class Writer:
 def _count(shape: Shape) -> int:
     size = Poly.of(volume(shape))
     return size.evaluate(dict.fromkeys(size.free, 7))
-
-
-def _fit(x: Value, y: Value) -> bool:
-    try:
-        return _count(broadcast_shapes("add", [x.shape, y.shape])) <= LARGEST
-    except ShapeError:
-        return False
 
 
 def is_float(v: Value) -> bool:
@@ -240,7 +241,7 @@ def choice(w: Writer) -> None:
     c, x = w.pick(lambda v: v.dtype == "bool"), w.pick()
     if c is not None and x is not None:
         y = w.partner(x)
-        if _fit(c, x) and _fit(c, y):
+        if w.fit(c, x, y):
             masked = is_number(x) and w.coin()
             w.keep(P.mask(c, x) if masked else P.select(c, x, y), w.is_exact(x) and (masked or w.is_exact(y)))
 
@@ -252,7 +253,7 @@ def conversion(w: Writer) -> None:
     if is_float(x) and dtype not in FLOATS:
         if not w.is_exact(x):
             return
-        x = P.minimum(P.maximum(x, constant_like(-9, x)), constant_like(9, x))
+        x = P.minimum(P.maximum(x, constant_like(0 if dtype == "u8" else -9, x)), constant_like(9, x))
         x = P.select(P.isnan(x), constant_like(0, x), x)
         w.exact.add(x)
     w.keep(P.cast(x, dtype=dtype), w.is_exact(x))
@@ -439,9 +440,16 @@ STEPS = (
 
 
 @st.composite
-def programs(draw: st.DrawFn, *, symbolic: bool = False, smooth: bool = False, longest: int = 20) -> Program:
+def programs(
+    draw: st.DrawFn,
+    *,
+    sizes: tuple[int, ...] = SMALL,
+    symbolic: bool = False,
+    smooth: bool = False,
+    longest: int = 20,
+) -> Program:
     """`symbolic`: leading extents are dimensions; `smooth`: differentiable everywhere, in float64."""
-    w = Writer(draw, symbolic, SMOOTH if smooth else DTYPES)
+    w = Writer(draw, sizes, symbolic, SMOOTH if smooth else DTYPES)
     with w.graph:
         if symbolic:
             for d in DIMS:

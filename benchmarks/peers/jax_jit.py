@@ -28,4 +28,4 @@ def arrays(result: Any) -> list[Any]:
 
 
 def version() -> str:
-    return jax.__version__
+    return str(jax.__version__)

@@ -143,7 +143,8 @@ def mlp_train_sgdm(parameters: Any, velocities: Any, x: Any, labels: Any) -> Any
     return loss, jax.tree.map(lambda p, v: p - RATE * v, parameters, velocities), velocities
 
 
-def mlp_train_adam(parameters: Any, means: Any, squares: Any, step: Any, x: Any, labels: Any) -> Any:
+def mlp_train_adam(parameters: Any, state: Any, x: Any, labels: Any) -> Any:
+    means, squares, step = state
     loss, slopes = _gradient(parameters, x, labels)
     means = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, means, slopes)
     squares = jax.tree.map(lambda s, g: BETA2 * s + (1 - BETA2) * g * g, squares, slopes)
@@ -152,7 +153,7 @@ def mlp_train_adam(parameters: Any, means: Any, squares: Any, step: Any, x: Any,
     def moved(p: Any, m: Any, s: Any) -> Any:
         return p - 1e-3 * (m / c1) / (jnp.sqrt(s / c2) + EPSILON)
 
-    return loss, jax.tree.map(moved, parameters, means, squares), means, squares
+    return loss, jax.tree.map(moved, parameters, means, squares), (means, squares)
 
 
 # ------------------------------------------------------------------------------------------------------ transformer

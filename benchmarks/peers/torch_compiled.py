@@ -9,11 +9,10 @@ from typing import Any
 import torch
 
 from benchmarks.peers import torch_programs
-from benchmarks.peers.torch_eager import arrays as arrays
-from benchmarks.peers.torch_eager import start as start
-from benchmarks.peers.torch_eager import tensors
-from benchmarks.peers.torch_eager import version as version
+from benchmarks.peers.torch_eager import arrays, start, tensors, version
 from benchmarks.workloads import Workload
+
+__all__ = ["arrays", "prepare", "start", "version"]
 
 
 def prepare(work: Workload, arguments: tuple[Any, ...]) -> Callable[[], Any]:

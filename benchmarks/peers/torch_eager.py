@@ -19,7 +19,7 @@ def start(threads: int) -> None:
 
 def tensors(arguments: tuple[Any, ...]) -> Any:
     """Tensors of PyTorch's own memory."""
-    return map_tree(lambda a: torch.tensor(a), arguments)
+    return map_tree(torch.tensor, arguments)
 
 
 def prepare(work: Workload, arguments: tuple[Any, ...]) -> Callable[[], Any]:
@@ -31,4 +31,4 @@ def arrays(result: Any) -> list[Any]:
 
 
 def version() -> str:
-    return torch.__version__
+    return str(torch.__version__)

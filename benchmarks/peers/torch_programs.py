@@ -143,7 +143,8 @@ def mlp_train_sgdm(parameters: Any, velocities: Any, x: Tensor, labels: Tensor) 
     return loss, torch._foreach_add(parameters, velocities, alpha=-RATE), velocities
 
 
-def mlp_train_adam(parameters: Any, means: Any, squares: Any, step: Tensor, x: Tensor, labels: Tensor) -> Any:
+def mlp_train_adam(parameters: Any, state: Any, x: Tensor, labels: Tensor) -> Any:
+    means, squares, step = state
     loss, slopes = with_gradients(partial(cross_entropy, x, labels), parameters)
     means = torch._foreach_lerp(means, slopes, 1 - BETA1)
     squares = torch._foreach_mul(squares, BETA2)
@@ -153,7 +154,7 @@ def mlp_train_adam(parameters: Any, means: Any, squares: Any, step: Tensor, x: T
     torch._foreach_add_(scale, EPSILON)
     moves = torch._foreach_div(means, scale)
     torch._foreach_mul_(moves, -1e-3 / (1 - BETA1**step))
-    return loss, torch._foreach_add(parameters, moves), means, squares
+    return loss, torch._foreach_add(parameters, moves), (means, squares)
 
 
 # ------------------------------------------------------------------------------------------------------ transformer

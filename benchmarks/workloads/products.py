@@ -11,7 +11,10 @@ def product(a: Any, b: Any) -> Any:
     return a @ b
 
 
-def gemm(name: str, m: int, k: int, n: int, dtype: str = "float32", batch: tuple[int, ...] = ()) -> Workload:
+def gemm(name: str, shape: tuple[int, int, int], dtype: str = "float32", batch: tuple[int, ...] = ()) -> Workload:
+    """[m, k] by [k, n], where shape is (m, k, n)."""
+    m, k, n = shape
+
     def arguments(rng: Any) -> Any:
         return normal(rng, *batch, m, k, dtype=dtype), normal(rng, *batch, k, n, dtype=dtype)
 
@@ -20,8 +23,8 @@ def gemm(name: str, m: int, k: int, n: int, dtype: str = "float32", batch: tuple
 
 
 WORKLOADS: list[Workload] = [
-    *(gemm(f"gemm_f32_{n}", n, n, n) for n in (64, 128, 256, 512, 1024, 2048)),
-    *(gemm(f"gemm_f64_{n}", n, n, n, "float64") for n in (64, 256, 1024)),
-    gemm("gemm_skinny", 128, 784, 512),
-    gemm("bmm_64", 64, 64, 64, batch=(64,)),
+    *(gemm(f"gemm_f32_{n}", (n, n, n)) for n in (64, 128, 256, 512, 1024, 2048)),
+    *(gemm(f"gemm_f64_{n}", (n, n, n), "float64") for n in (64, 256, 1024)),
+    gemm("gemm_skinny", (128, 784, 512)),
+    gemm("bmm_64", (64, 64, 64), batch=(64,)),
 ]

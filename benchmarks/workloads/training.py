@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -83,28 +84,29 @@ def sgd_step_numpy(parameters: Any, velocities: Any, x: Array, labels: Array) ->
     return loss, *momentum(slopes, parameters, velocities)
 
 
-def adam(slopes: Any, parameters: Any, means: Any, squares: Any, step: Any) -> Any:
-    """Kingma and Ba 2015, algorithm 1"""
+def adam(slopes: Any, parameters: Any, state: Any) -> Any:
+    """Kingma and Ba 2015, algorithm 1; state: running means of gradients and of their squares, number of the step"""
+    means, squares, step = state
     means = tuple(BETA1 * m + (1 - BETA1) * g for m, g in zip(means, slopes, strict=True))
     squares = tuple(BETA2 * s + (1 - BETA2) * g * g for s, g in zip(squares, slopes, strict=True))
     c1, c2 = 1 - BETA1**step, 1 - BETA2**step
     each = zip(parameters, means, squares, strict=True)
     moved = tuple(p - 1e-3 * (m / c1) / (np.sqrt(s / c2) + EPSILON) for p, m, s in each)
-    return moved, means, squares
+    return moved, (means, squares)
 
 
-def adam_step(parameters: Any, means: Any, squares: Any, step: Any, x: Any, labels: Any) -> Any:
+def adam_step(parameters: Any, state: Any, x: Any, labels: Any) -> Any:
     loss, slopes = gradient(parameters, x, labels)
-    return loss, *adam(slopes, parameters, means, squares, step)
+    return loss, *adam(slopes, parameters, state)
 
 
-def adam_step_numpy(parameters: Any, means: Any, squares: Any, step: Any, x: Array, labels: Array) -> Any:
+def adam_step_numpy(parameters: Any, state: Any, x: Array, labels: Array) -> Any:
     loss, slopes = cross_entropy_gradient(parameters, x, labels)
-    return loss, *adam(slopes, parameters, means, squares, step)
+    return loss, *adam(slopes, parameters, state)
 
 
 def weights(rng: np.random.Generator) -> tuple[Array, ...]:
-    pairs = zip(LAYERS, LAYERS[1:], strict=False)
+    pairs = pairwise(LAYERS)
     return tuple(p for n, m in pairs for p in (normal(rng, n, m, scale=(2 / n) ** 0.5), np.zeros(m, "float32")))
 
 
@@ -141,7 +143,7 @@ WORKLOADS: list[Workload] = [
     workload(
         "mlp_train_adam",
         "with gradients and a step of Adam",
-        lambda rng: (weights(rng), small(rng), small(rng), np.array(10.0, "float32"), *batch(rng)),
+        lambda rng: (weights(rng), (small(rng), small(rng), np.array(10.0, "float32")), *batch(rng)),
         adam_step,
         adam_step_numpy,
     ),

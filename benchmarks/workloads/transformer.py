@@ -1,4 +1,4 @@
-"""One transformer block before normalisation (Xiong et al. 2020): causal attention, then a network four times as wide."""
+"""One transformer block, normalised first (Xiong et al. 2020): causal attention, then a network four times as wide."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def _normalise_gradient(g: Array, x: Array, gain: Array, bias: Array) -> tuple[A
 
 
 def _gelu_gradient(g: Array, x: Array) -> Array:
-    return g * (0.5 * (1 + erf(x * 0.5**0.5)) + x * np.exp(-0.5 * x * x) * (2 * np.pi) ** -0.5)
+    slope: Array = 0.5 * (1 + erf(x * 0.5**0.5)) + x * np.exp(-0.5 * x * x) * (2 * np.pi) ** -0.5
+    return g * slope
 
 
 def loss_gradient(p: Any, x: Array, weight: Array) -> Any:

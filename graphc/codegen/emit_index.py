@@ -14,6 +14,7 @@ class Indexer:
     def __init__(self, b: Builder) -> None:
         self.b = b
         self.env: dict[str, Operand] = {}
+        self._iotas: dict[tuple[int, str], Operand] = {}
 
     def number(self, value: int) -> Operand:
         return self.b.number(value, "i64")
@@ -29,39 +30,48 @@ class Indexer:
         return [self._term(names, c) for names, c in p.terms]
 
     def _term(self, names: tuple[str, ...], c: int) -> Operand:
-        product = self.number(1)
+        product: Operand | None = None
         for v in sorted((self.env[n] for n in names), key=lambda v: v.depth):
-            product = self.mul(product, v)
-        return self.mul(product, self.number(c))
+            known = v.integer
+            if known is not None:
+                c *= known
+            else:
+                product = v if product is None else self.b.mul(product, v)
+        return self.number(c) if product is None else self.mul(product, self.number(c))
 
     # ------------------------------------------------------------------------- arithmetic that folds constants
 
     def add(self, x: Operand, y: Operand) -> Operand:
-        if x.integer is not None and y.integer is not None:
-            return self.number(x.integer + y.integer)
-        return y if x.integer == 0 else x if y.integer == 0 else self.b.add(x, y)
+        a, b = x.integer, y.integer
+        if a is not None and b is not None:
+            return self.number(a + b)
+        return y if a == 0 else x if b == 0 else self.b.add(x, y)
 
     def mul(self, x: Operand, y: Operand) -> Operand:
-        if x.integer is not None and y.integer is not None:
-            return self.b.number(x.integer * y.integer, "i64", max(x.lanes, y.lanes))
-        if x.lanes == y.lanes and 1 in (x.integer, y.integer):
-            return y if x.integer == 1 else x
+        a, b = x.integer, y.integer
+        if a is not None and b is not None:
+            return self.b.number(a * b, "i64", max(x.lanes, y.lanes))
+        if x.lanes == y.lanes and 1 in (a, b):
+            return y if a == 1 else x
         return self.b.mul(x, y)
 
     def div(self, x: Operand, y: Operand) -> Operand:
         """Of a value that is not negative by one that is positive."""
-        if x.integer is not None and y.integer is not None:
-            return self.number(x.integer // y.integer)
-        return x if y.integer == 1 else self.b.divide_exactly("sdiv", x, y)
+        a, b = x.integer, y.integer
+        if a is not None and b is not None:
+            return self.number(a // b)
+        return x if b == 1 else self.b.divide_exactly("sdiv", x, y)
 
     def least(self, x: Operand, y: Operand) -> Operand:
-        if x.integer is not None and y.integer is not None:
-            return self.number(min(x.integer, y.integer))
+        a, b = x.integer, y.integer
+        if a is not None and b is not None:
+            return self.number(min(a, b))
         return self.b.intrinsic("smin", x, y)
 
     def less(self, x: Operand, y: Operand) -> Operand:
-        if x.integer is not None and y.integer is not None:
-            return self.b.number(x.integer < y.integer, "bool")
+        a, b = x.integer, y.integer
+        if a is not None and b is not None:
+            return self.b.number(a < b, "bool")
         return self.b.lt(x, y)
 
     def whole(self, v: Operand) -> Operand:
@@ -70,7 +80,10 @@ class Indexer:
 
     def iota(self, lanes: int, dtype: str = "i64") -> Operand:
         """0, 1, 2 ... in the lanes."""
-        return self.b.vector(range(lanes), dtype)
+        key = lanes, dtype
+        if key not in self._iotas:
+            self._iotas[key] = self.b.vector(range(lanes), dtype)
+        return self._iotas[key]
 
     # ------------------------------------------------------------------------------------------------- chunks
 

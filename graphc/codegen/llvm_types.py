@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from functools import cache
 
 import numpy as np
 
@@ -34,6 +35,7 @@ def vector_of(item: str, lanes: int) -> str:
     return item if lanes == 1 else f"<{lanes} x {item}>"
 
 
+@cache
 def register_type(dtype: str, lanes: int = 1) -> str:
     return vector_of(item_type(dtype), lanes)
 

@@ -6,13 +6,14 @@ Written with NumPy and `math` alone, so that it shares nothing with the code tha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc.codegen.elements import greatest, is_float, is_integer, least
+from graphc.ir.ops.gamma import log_gamma, psi, psi_prime
 
 NUMPY: dict[str, type[np.generic]] = {
     "bool": np.bool_,
@@ -124,6 +125,7 @@ class Oracle:
     sinh, cosh, tanh = _lifted(np.sinh), _lifted(np.cosh), _lifted(np.tanh)
     asinh, acosh, atanh = _lifted(np.arcsinh), _lifted(np.arccosh), _lifted(np.arctanh)
     erf, erfc, sigmoid = _lifted(math.erf), _lifted(math.erfc), _lifted(_sigmoid)
+    lgamma, digamma, trigamma = (_lifted(lambda x, f=f: f(float(x))) for f in (log_gamma, psi, psi_prime))
 
     @staticmethod
     def number(value: float, dtype: str) -> Number:
@@ -141,6 +143,10 @@ class Oracle:
     def select(c: Number, x: Operand, y: Operand) -> Number:
         (p, q), dtype = _operands((x, y))
         return number(p if c.value else q, dtype)
+
+    def rarely(self, c: Number, fast: Sequence[Number], slow: Callable[..., Sequence[Number]], *args: Number) -> Any:
+        """slow(b, *args) where c holds, else `fast`."""
+        return list(slow(self, *args) if c.value else fast)
 
     @staticmethod
     def bits(x: Number) -> Number:

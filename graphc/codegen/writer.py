@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from graphc.codegen.elements import is_float
 from graphc.codegen.llvm_types import item_type, literal, register_type, suffix
@@ -41,12 +42,17 @@ class Operand:
     @property
     def integer(self) -> int | None:
         """The value of an integer constant that is the same in all lanes."""
-        if not self.is_constant or self.text[0] == "<" or is_float(self.dtype) or self.dtype in ("bool", "ptr"):
-            return None
-        return int(self.text.rpartition(" ")[2].rstrip(")"))
+        return _integer(self.text, self.dtype) if self.text[0] != "%" else None
 
     def __str__(self) -> str:
         return f"{self.type} {self.text}"
+
+
+@lru_cache(maxsize=4096)
+def _integer(text: str, dtype: str) -> int | None:
+    if text[0] == "<" or is_float(dtype) or dtype in ("bool", "ptr"):
+        return None
+    return int(text.rpartition(" ")[2].rstrip(")"))
 
 
 @dataclass

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from graphc.eager.reads import unread
+from graphc.eager.versions import last_change, next_number
+from graphc.errors import GradientError
+from graphc.ir.location import user_location
+from graphc.ir.ops.shape import expand, sum_to
 from graphc.ir.primitive import Primitive
 
 if TYPE_CHECKING:
     import weakref
 
+    from graphc.eager.hooks import Hooks
     from graphc.eager.tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
-
-_next_number = count().__next__
 
 
 class Blank:
@@ -33,16 +36,62 @@ class Blank:
         self.dtype = array.dtype
 
 
-class TapeNode:
+class Node:
     """One recorded operation, seen by users as `grad_fn`.
 
     `edges` says for each operand where its cotangent goes: to the node that made it, to a leaf tensor, or nowhere.
-    `saved` holds the result and the operands for the rule (None once released) as bare arrays: a node never refers to
-    its own result's tensor, so that a tape without users is freed at once.  `sequence` grows along the tape, so that
-    backwards by sequence is a topological order.
+    `sequence` grows along the tape, so that backwards by sequence is a topological order.  A node never refers to its
+    own result's tensor, so that a tape without users is freed at once.
     """
 
-    __slots__ = ("attrs", "edges", "op", "retained", "saved", "sequence")
+    __slots__ = ("edges", "hooks", "retained", "sequence")
+
+    edges: list[Edge]
+    hooks: Hooks | None
+    retained: weakref.ref[Tensor] | None
+    sequence: int
+
+    def __init__(self, edges: list[Edge]) -> None:
+        self.edges = edges
+        self.hooks = None
+        self.retained = None
+        self.sequence = next_number()
+
+    def name(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | AccumulateGrad | None, int], ...]:
+        """Per operand where its gradient goes, and 0, the number of the result: every node has one."""
+        return tuple((e if e is None or isinstance(e, Node) else AccumulateGrad(e), 0) for e in self.edges)
+
+    def pull(self, g: Any, record: bool) -> Sequence[Any]:
+        """A cotangent per operand, of its shape, from that of the result; None is zero.
+
+        With `record`, cotangents are tensors and what is computed goes on the tape; else they are arrays.
+        Raises GradientError where the values that this takes are released or were changed in place.
+        """
+        raise NotImplementedError
+
+    def push(self, tangents: Sequence[Any], record: bool) -> Any:
+        """The tangent of the result from those of the operands, in the same manner."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Drop the values kept.  A node that has none stays as it is, ready for another pass."""
+
+    def settle(self, result: Array, memory: Array) -> None:
+        """The result has just been copied to that memory, and lives on there."""
+        self.sequence = next_number()
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+class TapeNode(Node):
+    """A primitive.  `saved` holds the result and the operands for its rules (None once released) as bare arrays."""
+
+    __slots__ = ("attrs", "op", "saved")
 
     def __init__(
         self, op: Primitive, attrs: dict[str, Any], edges: list[Edge], result: Array, operands: list[Array]
@@ -50,29 +99,55 @@ class TapeNode:
         self.op = op
         self.attrs = attrs
         self.edges = edges
+        self.hooks = None
+        self.retained = None
         saved: list[Saved] = [result, *operands]
         for k in unread(op, attrs, saved):
             saved[k] = Blank(saved[k])
         self.saved: list[Saved] | None = saved
-        self.sequence = _next_number()
-        self.retained: weakref.ref[Tensor] | None = None
+        self.sequence = next_number()
 
-    @property
     def name(self) -> str:
         return self.op.name.title().replace("_", "") + "Backward"
 
-    @property
-    def next_functions(self) -> tuple[tuple[TapeNode | AccumulateGrad | None, int], ...]:
-        """Per operand where its gradient goes, and 0, the number of the result: every operation has one."""
-        return tuple((e if e is None or isinstance(e, TapeNode) else AccumulateGrad(e), 0) for e in self.edges)
+    def pull(self, g: Any, record: bool) -> Sequence[Any]:
+        y, *xs = self._values(record)
+        rule = self.op.vjp
+        if g is None or rule is None:
+            return [None] * len(xs)
+        parts = rule(g, y, *xs, **self.attrs)
+        return [
+            p if p is None or e is None or p.shape == x.shape else sum_to(p, x.shape)
+            for p, e, x in zip(parts, self.edges, xs, strict=True)
+        ]
+
+    def push(self, tangents: Sequence[Any], record: bool) -> Any:
+        y, *xs = self._values(record)
+        t = self.op.jvp and self.op.jvp(tangents, y, *xs, **self.attrs)
+        return t if t is None or t.shape == y.shape else expand(t, shape=y.shape)
 
     def release(self) -> None:
-        """Drop the saved arrays.  A node that has none stays as it is, ready for another pass."""
         if self.saved is not None and not all(isinstance(s, Blank) for s in self.saved):
             self.saved = None
 
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
+    def settle(self, result: Array, memory: Array) -> None:
+        super().settle(result, memory)
+        if self.saved is not None and self.saved[0] is result:
+            self.saved[0] = memory
+
+    def _values(self, record: bool) -> Sequence[Any]:
+        """Result and operands; to be recorded, as tensors in their places on the tape."""
+        if self.saved is None:
+            raise released(self.op.name)
+        for s in self.saved:
+            if not isinstance(s, Blank) and last_change(s) > self.sequence:
+                raise stale(self.op.name)
+        if not record:
+            return self.saved
+        from graphc.eager.tensor import attached
+
+        places = (self, *self.edges)
+        return [s if isinstance(s, Blank) else attached(s, e) for s, e in zip(self.saved, places, strict=True)]
 
 
 class AccumulateGrad:
@@ -83,12 +158,35 @@ class AccumulateGrad:
     def __init__(self, variable: Tensor) -> None:
         self.variable = variable
 
-    name = "AccumulateGrad"
     next_functions: tuple[()] = ()
 
+    def name(self) -> str:
+        return "AccumulateGrad"
+
     def __repr__(self) -> str:
-        return f"<{self.name}>"
+        return f"<{self.name()}>"
 
 
-Edge: TypeAlias = "TapeNode | Tensor | None"
+Edge: TypeAlias = "Node | Tensor | None"
 Saved: TypeAlias = "Array | Blank"
+
+
+# ------------------------------------------------------------------------------------------------------- mistakes
+
+
+def released(operation: str) -> GradientError:
+    return GradientError(
+        f"the tape was released by the backward pass before this one, at `{operation}`",
+        expected="one backward pass per forward pass",
+        fix="y.backward(retain_graph=True) in the first pass, or compute y again",
+        loc=user_location(),
+    )
+
+
+def stale(operation: str) -> GradientError:
+    return GradientError(
+        f"a value that the backward pass of `{operation}` reads was changed in place",
+        expected="the values of the forward pass",
+        fix="change a copy (x.clone()), or compute a new tensor: x = x + 1 in place of x += 1",
+        loc=user_location(),
+    )

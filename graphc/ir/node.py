@@ -99,3 +99,9 @@ class Value:
         from graphc.ir.graph import current_graph
 
         return current_graph().constant(array)
+
+    def __graphc_source__(self, op: Primitive, attrs: Mapping[str, Any]) -> Value:
+        """A node without operands beside this value."""
+        from graphc.ir.graph import current_graph
+
+        return current_graph().apply(op, (), attrs)

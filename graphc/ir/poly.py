@@ -38,10 +38,14 @@ class Poly:
         return Poly(tuple(sorted((n, c) for n, c in total.items() if c)))
 
     def __add__(self, other: Size) -> Poly:
-        return Poly._sum(self.terms + Poly.of(other).terms)
+        terms = Poly.of(other).terms
+        return Poly._sum(self.terms + terms) if terms else self
 
     def __mul__(self, other: Size) -> Poly:
-        return Poly._sum((tuple(sorted(a + b)), c * d) for a, c in self.terms for b, d in Poly.of(other).terms)
+        terms = Poly.of(other).terms
+        if terms == _ONE:
+            return self
+        return Poly._sum((tuple(sorted(a + b)), c * d) for a, c in self.terms for b, d in terms)
 
     def __neg__(self) -> Poly:
         return self * -1
@@ -79,10 +83,15 @@ class Poly:
     @property
     def constant(self) -> int | None:
         """The value if it is a number, else None."""
-        return None if self.names else sum(c for _, c in self.terms)
+        if not self.terms:
+            return 0
+        names, c = self.terms[0]
+        return c if not names and len(self.terms) == 1 else None
 
     def coefficient(self, var: str) -> Poly:
         """d self / d var (affine in var)."""
+        if not any(var in names for names, _ in self.terms):
+            return _ZERO
         return Poly._sum((tuple(n for n in names if n != var), c) for names, c in self.terms if var in names)
 
     def substitute(self, var: str, value: Poly) -> Poly:
@@ -101,6 +110,9 @@ class Poly:
         parts = ["*".join(([] if c == 1 and names else [str(c)]) + list(names)) for names, c in self.terms[::-1]]
         return " + ".join(parts).replace("+ -", "- ") or "0"
 
+
+_ZERO = Poly()
+_ONE: tuple[Term, ...] = (((), 1),)
 
 Size: TypeAlias = Poly | int
 """An extent: a number or a polynomial."""

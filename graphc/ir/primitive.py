@@ -10,6 +10,7 @@ Rules (`x...` stands for the operands, `attrs` are keywords):
     numpy(array..., **attrs) -> array             the reference
     vjp(g, y, x..., **attrs) -> one cotangent per operand, None where there is none
     jvp(t, y, x..., **attrs) -> tangent           t: one tangent per operand, None where it is zero
+    batch(mapped, x..., **attrs) -> result        vmap: operands with mapped[k] have the batch axis first, so has the result
     scalar(b, x...)          -> element           elementwise: code against the builder protocol
     loops(k, index, x..., **attrs) -> element     structured: the element at `index`, against the `LoopKit` protocol
 """
@@ -82,6 +83,7 @@ class Primitive:
     numpy: Callable[..., Any]
     vjp: Callable[..., Sequence[Any]] | None = None
     jvp: Callable[..., Any] | None = None
+    batch: Callable[..., Any] | None = None
     scalar: Callable[..., Any] | None = None
     loops: Callable[..., Any] | None = None
     cases: tuple[Case, ...] = ()
@@ -149,3 +151,9 @@ def constant_like(value: Any, x: Any) -> Any:
     array = np.asarray(value, numpy_dtype(type_of(x).dtype))
     make = getattr(type(x), "__graphc_constant__", None)
     return make(x, array) if make else array
+
+
+def source_like(op: Primitive, x: Any, **attrs: Any) -> Any:
+    """A primitive without operands, in the world of x (its graph; else at once)."""
+    make = getattr(type(x), "__graphc_source__", None)
+    return make(x, op, attrs) if make else op(**attrs)

@@ -33,6 +33,8 @@ def matmul(x1: Any, x2: Any, /) -> Any:
     if not a.shape or not b.shape:
         raise ShapeError("matmul: an operand is 0-d", got=f"{a.shape} @ {b.shape}", fix="a * b", loc=user_location())
     left, right = len(a.shape) == 1, len(b.shape) == 1
+    if not left and not right:
+        return _product(a, b)
     y = _product(expand_dims(a, 0) if left else a, expand_dims(b, 1) if right else b)
     shape = tuple(y.shape)
     batch = shape[:-2]

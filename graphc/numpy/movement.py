@@ -5,7 +5,6 @@ Extents may be symbolic: `x.reshape(-1, 4)` divides exactly or raises.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +61,7 @@ def reshape(a: Any, /, shape: ShapeLike, order: str = "C", *, copy: bool | None 
 def _complete(have: Shape, shape: ShapeLike) -> Shape:
     """The shape with its -1, if there is one, computed."""
     asked = list(shape) if isinstance(shape, Sequence) else [shape]
-    unknown = [k for k, e in enumerate(asked) if not isinstance(e, Poly) and operator.index(e) == -1]
+    unknown = [k for k, e in enumerate(asked) if type(e) is not Poly and e == -1]
     if not unknown:
         return make_shape(asked)
     rest = make_shape(asked[: unknown[0]] + asked[unknown[0] + 1 :])  # a second -1 is no extent

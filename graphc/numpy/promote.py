@@ -18,7 +18,7 @@ from graphc.ir.ops import source
 from graphc.ir.ops.arithmetic import cast
 from graphc.ir.poly import Poly
 from graphc.ir.primitive import Primitive
-from graphc.ir.types import INTEGERS, short_dtype
+from graphc.ir.types import INTEGERS, numpy_dtype, short_dtype
 
 Convert = Callable[[Any], Any]
 Kind = Any
@@ -50,7 +50,7 @@ def as_operand(x: Any) -> Any:
 def as_operands(*xs: Any) -> list[Any]:
     """As `as_operand`; a symbolic extent becomes a tensor in the graph of the operands beside it."""
     operands = [as_operand(x) for x in xs]
-    if any(isinstance(x, Poly) for x in operands):
+    if Poly in map(type, operands):
         like = next((x for x in operands if hasattr(type(x), "__graphc_source__")), None)
         return [extent(x, like) if isinstance(x, Poly) else x for x in operands]
     return operands
@@ -64,8 +64,10 @@ def as_tensor(x: Any) -> Any:
 
 def cast_to(x: Any, dtype: Any) -> Any:
     """x in that element type; x itself where it has it."""
+    if x.dtype is dtype:
+        return x
     target = short_dtype(dtype)
-    return x if short_dtype(x.dtype) == target else cast(x, dtype=target)
+    return x if x.dtype == numpy_dtype(target) else cast(x, dtype=target)
 
 
 def to_bool(x: Any) -> Any:
@@ -77,12 +79,6 @@ def to_float(x: Any) -> Any:
     """Floats as they are, bools and integers as float64."""
     x = as_tensor(x)
     return x if x.dtype.kind == "f" else cast_to(x, "f64")
-
-
-def source_like(op: Primitive, x: Any, **attrs: Any) -> Any:
-    """A primitive without operands, in the world of x (its graph; else at once)."""
-    make = getattr(type(x), "__graphc_source__", None)
-    return make(x, op, attrs) if make else op(**attrs)
 
 
 def constant_in_world(array: np.ndarray[Any, Any], x: Any) -> Any:
@@ -115,7 +111,10 @@ def common_dtype(kinds: tuple[Kind, ...]) -> np.dtype[Any]:
 def promote(*xs: Any) -> list[Any]:
     """All operands as tensors of their common type."""
     operands = as_operands(*xs)
-    dtype = common_dtype(tuple(map(kind, operands)))
+    kinds = tuple(map(kind, operands))
+    if all(k is kinds[0] for k in kinds) and not isinstance(kinds[0], type):
+        return operands
+    dtype = common_dtype(kinds)
     return [converted(x, dtype) for x in operands]
 
 

@@ -40,7 +40,7 @@ def kept_extents(shape: Shape, axes: tuple[int, ...]) -> Shape:
 
 def _count(x: Any, axis: Axis) -> Any:
     """How many items are reduced: a number, or a tensor where an extent is symbolic."""
-    size = volume(x.shape[a] for a in normalize_axes(axis, len(x.shape)))
+    size = volume(x.shape if axis is None else [x.shape[a] for a in normalize_axes(axis, len(x.shape))])
     return size if isinstance(size, int) else extent(size, x)
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from graphc.ir.ops import arithmetic, maths
+from graphc.ir.ops import arithmetic, gamma, maths
 from graphc.ir.ops.shape import expand
 from graphc.ir.primitive import Primitive
 from graphc.numpy import elementwise as ew
@@ -42,6 +42,8 @@ erf = _float_unary("erf", maths.erf)
 erfc = _float_unary("erfc", maths.erfc)
 expit = sigmoid = _float_unary("expit", maths.sigmoid)
 rsqrt = _float_unary("rsqrt", maths.rsqrt)
+gammaln = _float_unary("gammaln", gamma.lgamma)
+psi = digamma = _float_unary("psi", gamma.digamma)
 
 
 def logit(x: Any, /) -> Any:
@@ -205,7 +207,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = "f64", axis: int = -1) -> 
 
 
 __all__ = [
-    "elu", "entr", "erf", "erfc", "exp10", "expit", "gelu", "huber", "kl_div", "leaky_relu", "log_expit",
-    "log_softmax", "logit", "logsumexp", "ndtr", "one_hot", "rel_entr", "relu", "rsqrt", "sigmoid", "silu",
-    "softmax", "softplus", "xlog1py", "xlogy",
+    "digamma", "elu", "entr", "erf", "erfc", "exp10", "expit", "gammaln", "gelu", "huber", "kl_div", "leaky_relu",
+    "log_expit", "log_softmax", "logit", "logsumexp", "ndtr", "one_hot", "psi", "rel_entr", "relu", "rsqrt",
+    "sigmoid", "silu", "softmax", "softplus", "xlog1py", "xlogy",
 ]  # fmt: skip

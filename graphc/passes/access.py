@@ -162,6 +162,8 @@ def find_anchors(graph: Graph) -> set[int]:
             continue
         if node.op.name == "reshape":
             _store_operand_of_reshape(node, anchors)
+        elif node.op.name == "gather" and _is_guarded(node.inputs[0], anchors):
+            anchors.add(node.inputs[0].node.id)
         depth[node.id] = 1 + max((depth.get(v.node.id, 0) for v in node.inputs if v.node.id not in anchors), default=0)
         if depth[node.id] > INLINE_DEPTH or _is_better_stored(graph, node):
             anchors.add(node.id)
@@ -174,6 +176,14 @@ def _store_operand_of_reshape(node: Node, anchors: set[int]) -> None:
     index = [Poly.of(f"i{k}") for k in range(node.types[0].ndim)]
     if reshape_index(index, node.types[0].shape, node.inputs[0].shape) is None and is_view(operand.node):
         anchors.add(operand.node.id)
+
+
+def _is_guarded(value: Value, anchors: Collection[int]) -> bool:
+    """Whether views up to what is stored have bounds of their own, which an index known at run time cannot meet."""
+    node = value.node
+    if not is_view(node) or node.id in anchors:
+        return False
+    return node.op.name in ("pad", "concatenate") or any(_is_guarded(v, anchors) for v in node.inputs)
 
 
 def _is_better_stored(graph: Graph, node: Node) -> bool:

@@ -152,7 +152,7 @@ class Native:
         if len(args) != len(self.types):
             raise SignatureError("wrong number of arguments", expected=str(len(self.types)), got=str(len(args)))
         for a, t in zip(args, self.types, strict=True):
-            if not isinstance(a, np.ndarray) or a.dtype != numpy_dtype(t.dtype) or a.shape != t.shape:
+            if not isinstance(a, np.ndarray) or a.dtype.newbyteorder("=") != numpy_dtype(t.dtype) or a.shape != t.shape:
                 got = f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__
                 raise SignatureError("an argument of another type", expected=f"an array {t}", got=got)
         return list(args)

@@ -19,8 +19,9 @@ from graphc.codegen.gemm.registers import Registers
 from graphc.config import config
 from graphc.ir.evaluate import evaluate
 from graphc.ir.graph import Graph
+from graphc.ir.poly import Poly
 from graphc.ir.primitive import primitive
-from graphc.ir.types import Type, numpy_dtype
+from graphc.ir.types import Dim, Type, numpy_dtype
 from graphc.runtime import stages
 from graphc.runtime.executable import Native, compile_graph
 
@@ -249,6 +250,29 @@ def test_bits_do_not_depend_on_threads(a: Shape, b: Shape) -> None:
     assert kernel.chunks > 1
 
 
+# ---------------------------------------------------------------------------------------------------------- symbolic
+
+
+def layer(x: Any, w: Any, g: Any) -> tuple[Any, ...]:
+    """Forward, and both gradients for a cotangent g: rows are symbolic, then the summed axis."""
+    return P.tanh(P.matmul(x, w)), P.matmul(g, swapped(w)), P.matmul(swapped(x), g)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("k,n", [(64, 10), (130, 200)])
+def test_symbolic_rows_and_sums(k: int, n: int, dtype: str) -> None:
+    batch = Dim("rows")
+    graph = build(layer, dtype, ((batch, k), (k, n), (batch, n)))  # type: ignore[arg-type]
+    one, three = (compile_graph(graph, threads=t) for t in (1, 3))
+    assert len(products(one)) == 3
+    for m in (0, 1, 2, 7, 8, 9, 100, 255, 1100):
+        given = arrays(dtype, ((m, k), (k, n), (m, n)))
+        x, w, g = (a.astype(np.float64) for a in given)
+        for got, want in zip(one(*given), (np.tanh(x @ w), g @ w.T, x.T @ g), strict=True):
+            np.testing.assert_allclose(got, want, rtol=0, atol=TOLERANCE[dtype] * (8 + m))
+        assert all(p.tobytes() == q.tobytes() for p, q in zip(one(*given), three(*given), strict=True))
+
+
 # ------------------------------------------------------------------------------------------------------------- rules
 
 WIDE = Registers(64, 32)
@@ -257,7 +281,9 @@ WIDE = Registers(64, 32)
 def planned(m: int, n: int, k: int, *, a_transposed: bool = False, b_transposed: bool = False) -> GemmPlan:
     a = Matrix("a", 0, (), *((1, m) if a_transposed else (k, 1)))
     b = Matrix("b", 0, (), *((1, k) if b_transposed else (n, 1)))
-    return plan(Product("f32", (), m, n, k, a, b, Matrix("c", 0, (), n, 1), Space((), "i", "j")), WIDE)
+    return plan(
+        Product("f32", (), Poly.of(m), n, Poly.of(k), a, b, Matrix("c", 0, (), n, 1), Space((), "i", "j")), WIDE
+    )
 
 
 def test_what_is_packed() -> None:

@@ -78,8 +78,14 @@ def test_gradients_that_cannot_be() -> None:
     with gx.Graph():
         x, n = gx.placeholder("float64", (2,)), gx.placeholder("int64", (2,))
         for ys, xs, cotangents in (
-            (x, x, None), (n.sum(), x, None), (x.sum(), n, None), (np.ones(2), x, None), ([], x, None), (x, x, [1.0, 2.0]), (x.sum(), 3.0, None),
-        ):  # fmt: skip
+            (x, x, None),
+            (n.sum(), x, None),
+            (x.sum(), n, None),
+            (np.ones(2), x, None),
+            ([], x, None),
+            (x, x, [1.0, 2.0]),
+            (x.sum(), 3.0, None),
+        ):
             with pytest.raises(GradientError, match=r"test_define\.py"):
                 gx.gradients(ys, xs, cotangents)
 

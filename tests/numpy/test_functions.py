@@ -18,6 +18,7 @@ def ids(case: tuple[Any, ...]) -> str:
     return f"{name}-{'-'.join(str(getattr(a, 'shape', a))[:20] for a in args)}-{kwargs}"
 
 
+@pytest.mark.filterwarnings("ignore:All-NaN", "ignore:Mean of empty", "ignore:divide by zero", "ignore:invalid value")
 @pytest.mark.parametrize("case", ELEMENTWISE + CASES, ids=ids)
 def test_like_numpy(case: tuple[Any, ...]) -> None:
     name, args, kwargs = case

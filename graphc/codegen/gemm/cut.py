@@ -23,13 +23,20 @@ class Cut:
         return ITEMSIZE[self.product.dtype]
 
     @property
-    def heights(self) -> list[tuple[int, int]]:
-        """(rows, count) of the tiles from the top."""
-        return split(self.product.m, self.plan.rows)
+    def heights(self) -> list[tuple[int, int]] | None:
+        """(rows, count) of the tiles from the top; None for a symbolic number of rows."""
+        return None if self.product.m.constant is None else split(self.product.m.constant, self.plan.rows)
 
     @property
-    def tiles(self) -> int:
-        return sum(count for _, count in self.heights)
+    def block_tiles(self) -> int:
+        """The most tiles that a block has."""
+        return (
+            self.plan.tiles if self.heights is None else min(self.plan.tiles, sum(count for _, count in self.heights))
+        )
+
+    @property
+    def block_rows(self) -> int:
+        return self.block_tiles * self.plan.rows
 
     @property
     def panels(self) -> int:
@@ -37,18 +44,19 @@ class Cut:
 
     @property
     def depth(self) -> int:
-        return min(self.plan.depth, self.product.k)
+        """Steps of k in a block."""
+        known = self.product.k.constant
+        return self.plan.depth if known is None else min(self.plan.depth, known)
 
     @property
     def many_blocks(self) -> bool:
         """Several blocks of rows: packed panels of B are kept for the next."""
-        return self.tiles > self.plan.tiles
+        return self.heights is None or sum(count for _, count in self.heights) > self.plan.tiles
 
     @property
     def bytes_of_a(self) -> int:
         """A packed block of A."""
-        rows = min(self.tiles, self.plan.tiles) * self.plan.rows
-        return whole_lines(rows * self.depth * self.item) if self.plan.pack_a else 0
+        return whole_lines(self.block_rows * self.depth * self.item) if self.plan.pack_a else 0
 
     def bytes_of_b(self, pieces: int) -> int:
         """The packed panels of B that one of so many pieces keeps."""

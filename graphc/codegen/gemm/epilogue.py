@@ -16,11 +16,11 @@ from graphc.codegen.lower import lower
 from graphc.codegen.schedule import schedule
 from graphc.ir.poly import Poly
 
-ROW, ROWS, COLUMN, COLUMNS = "row", "rows", "column", "columns"
+ROW, ROWS, COLUMN, COLUMNS = "__row", "__rows", "__column", "__columns"  # no names of dimensions
 
 
 def batch_symbol(axis: str) -> str:
-    return f"batch_{axis}"
+    return f"__batch_{axis}"
 
 
 def epilogue(cluster: Cluster, r: Reduction, product: Product, *, narrow: bool) -> Kernel | None:

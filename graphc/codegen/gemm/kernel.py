@@ -11,13 +11,14 @@ from graphc.codegen.elements import ITEMSIZE
 from graphc.codegen.emit import SHARE, Code, emit
 from graphc.codegen.gemm.cut import LINE, Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue
-from graphc.codegen.gemm.plan import plan
+from graphc.codegen.gemm.plan import PIECE_ROWS, plan
 from graphc.codegen.gemm.product import PRODUCT, find_product
 from graphc.codegen.gemm.registers import registers
 from graphc.codegen.gemm.routine import Routine
 from graphc.codegen.gemm.walk import Call, Frame, Place, Walk
 from graphc.codegen.loops import Buffer, Kernel
 from graphc.codegen.lower_axes import normalise
+from graphc.codegen.writer import Operand
 from graphc.ir.poly import Poly
 
 SCRATCH = "packed"
@@ -35,7 +36,9 @@ def product_kernel(cluster: Cluster, features: frozenset[str]) -> ProductKernel 
     cut = Cut(product, plan(product, registers(features)))
     after = epilogue(cluster, reduction, product, narrow=cut.plan.by_columns)
     arrays = tuple(Buffer(n, a.dtype, a.role, alias=a.alias) for n, a in cluster.arrays.items())
-    return ProductKernel(cluster.name, cut, after, arrays)
+    names = product.m.names | product.k.names | (frozenset(after.dims) if after else frozenset())
+    dims = sorted(n for n in names if not n.startswith("__"))
+    return ProductKernel(cluster.name, cut, after, arrays, tuple(dims))
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class ProductKernel:
     cut: Cut
     epilogue: Kernel | None
     arrays: tuple[Buffer, ...]
-    dims: tuple[str, ...] = ()
+    dims: tuple[str, ...]
 
     def __str__(self) -> str:
         text = [f"product {self.name}", f"  {self.cut.product}", *_indented(self.cut.plan)]
@@ -56,9 +59,11 @@ class ProductKernel:
 
     @property
     def chunks(self) -> int:
-        """How many chunks threads share; a chunk takes pieces of matrices."""
+        """How many chunks threads share at most; a chunk takes pieces of matrices."""
         product, pieces = self.cut.product, self.cut.plan.pieces
         matrices = math.prod(product.batch)
+        if self.cut.heights is None:
+            return pieces
         return max(1, min(MOST_CHUNKS, matrices * pieces, matrices * product.work // GRAIN))
 
     # --------------------------------------------------------------------------------------------------- arrays
@@ -74,7 +79,7 @@ class ProductKernel:
         if scratch:
             yield Buffer(SCRATCH, product.dtype, "work", Poly.of(scratch // self.cut.item))
         if product.c.buffer == PRODUCT:
-            yield Buffer(PRODUCT, product.dtype, "work", Poly.of(math.prod((*product.batch, product.m, product.n))))
+            yield Buffer(PRODUCT, product.dtype, "work", product.m * (math.prod(product.batch) * product.n))
 
     def _epilogue_work(self) -> Iterator[Buffer]:
         for b in self.epilogue.buffers if self.epilogue else ():
@@ -86,8 +91,7 @@ class ProductKernel:
     def _private(self, b: Buffer) -> int:
         """Elements of a work array of the epilogue for one chunk; whole cache lines."""
         assert self.epilogue is not None
-        product = self.cut.product
-        whole = {ROW: 0, ROWS: product.m, COLUMN: 0, COLUMNS: product.n}
+        whole = {ROW: 0, ROWS: self.cut.block_rows, COLUMN: 0, COLUMNS: self.cut.product.n}
         return -(-b.elements(dict.fromkeys(self.epilogue.dims, 0) | whole) // LINE) * LINE
 
     # ------------------------------------------------------------------------------------------------- emission
@@ -104,7 +108,8 @@ class ProductKernel:
         product, plan = self.cut.product, self.cut.plan
         size = self.cut.scratch(plan.pieces)
         a, b, c = (Place(self._slot(x.buffer)) for x in (product.a, product.b, product.c))
-        return Frame(a, b, c, Place(self._slot(SCRATCH), size) if size else None, self._call())
+        scratch = Place(self._slot(SCRATCH), size) if size else None
+        return Frame(a, b, c, scratch, self._call(), self.dims, len(self.buffers))
 
     def _call(self) -> Call | None:
         if self.epilogue is None:
@@ -124,9 +129,20 @@ class ProductKernel:
         """One chunk where there is one thread: that packs least."""
         f = Routine(self.name, [("words", "ptr"), ("fork", "ptr")], features)
         alone = f.b.emit("bool", 1, "icmp eq ptr %fork, null")
-        count = f.b.select(alone, f.b.number(1, "i32"), f.b.number(self.chunks, "i32"))
+        count = f.b.select(alone, f.b.number(1, "i32"), f.b.cast(self._count(f), "i32"))
         f.b.effect(f"call void {SHARE}(ptr %fork, ptr @{self.name}.p0, ptr %words, {count})")
         return f.helper("").text
+
+    def _count(self, f: Routine) -> Operand:
+        """How many chunks there are; for a symbolic number of rows, as many as there is work for."""
+        if self.cut.heights is not None:
+            return f.number(self.chunks)
+        product = self.cut.product
+        for n, dim in enumerate(self.dims, len(self.buffers)):
+            f.i.env[dim] = f.word(n, "i64")
+        rows = f.div(f.i.value(product.m), PIECE_ROWS)
+        work = f.div(f.i.value(product.m * product.k * product.n), GRAIN)
+        return f.most(f.least(f.least(rows, work), self.chunks), 1)
 
 
 def _inner(b: Buffer) -> str:

@@ -24,13 +24,17 @@ SHALLOW = 128  # steps of k per block where the rows of B lie on different pages
 AHEAD = 8  # steps of k that B is asked for in advance
 SHARE = 1 << 20  # multiplications of a piece that a thread takes
 MOST_PIECES = 8
-PIECE_ROWS, PIECE_COLUMNS = 96, 128  # of a piece where another operand is packed once per piece
+PIECES_OF_ANY = 4  # at most, where the number of rows is symbolic
+PIECE_ROWS, PIECE_COLUMNS = 192, 256  # of a piece, more than two of which each pack the other operand anew
 
 Tile = tuple[int, int]
 _TILES: dict[int, tuple[tuple[Tile, ...], tuple[Tile, ...]]] = {
     32: (((6, 4), (8, 3)), ((14, 2), (8, 3), (6, 4), (14, 1))),
     16: (((6, 2), (4, 3)), ((6, 2), (4, 3), (12, 1))),
 }  # by number of registers: rows x vectors where both operands are packed, and otherwise
+
+_LADDERS: dict[int, tuple[Tile, ...]] = {32: ((8, 3), (8, 2), (8, 1)), 16: ((4, 3), (4, 2), (4, 1))}
+"""Tiles for a symbolic number of rows: what whole tiles leave is done by tiles of half the rows, and so on."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,9 @@ class _Planner:
         self.p, self.registers = p, registers
         self.item, self.lanes = ITEMSIZE[p.dtype], registers.lanes(p.dtype)
         self.columns = -(-p.n // self.lanes)
-        self.bytes_a, self.bytes_b, self.bytes_c = (x * y * self.item for x, y in ((p.m, p.k), (p.k, p.n), (p.m, p.n)))
+        self.bytes_a, self.bytes_b, self.bytes_c = (
+            x * y * self.item for x, y in ((p.rows, p.steps), (p.steps, p.n), (p.rows, p.n))
+        )
         self.reasons: list[str] = []
 
     def plan(self) -> GemmPlan:
@@ -83,7 +89,7 @@ class _Planner:
         depth = self._depth(pack_b)
         tiles = max(1, BLOCK_ROWS // rows)
         pieces, by_columns = self._pieces(rows, vectors, pack_a, pack_b)
-        touch = self.p.k > depth or self.bytes_c > 1 << 20
+        touch = self.p.steps > depth or self.bytes_c > 1 << 20
         ahead = AHEAD if not pack_b and self.bytes_b > NEAR_CACHE * 2 // 3 else 0
         unroll = 2 if pack_a and pack_b else 1
         return GemmPlan(
@@ -97,7 +103,7 @@ class _Planner:
         if self.p.b.column != 1:
             self.reasons.append("B is packed: its rows are not contiguous")
             return True
-        if self.bytes_b > NEAR_CACHE and self.p.m >= SWEEPS:
+        if self.bytes_b > NEAR_CACHE and self.p.rows >= SWEEPS:
             self.reasons.append(f"B is packed: {self.bytes_b} bytes are read for each of {self.p.m} rows")
             return True
         why = "fits the nearest cache" if self.bytes_b <= NEAR_CACHE else f"is read for {self.p.m} rows only"
@@ -107,7 +113,7 @@ class _Planner:
     def _pack_a(self) -> bool:
         far = self.bytes_a > PAGE_REACH
         aligned = max(abs(self.p.a.row), abs(self.p.a.column)) * self.item % PAGE == 0
-        often = self.columns >= 8 and self.p.m > 24
+        often = self.columns >= 8 and self.p.rows > 24
         if often and (far or aligned):
             self.reasons.append(f"A is packed: {'its pages are many' if far else 'its rows meet in one cache set'}")
             return True
@@ -116,10 +122,14 @@ class _Planner:
 
     def _depth(self, pack_b: bool) -> int:
         """Steps of k per block: even blocks, multiples of a vector."""
-        scattered = self.bytes_b > NEAR_CACHE and self.p.b.row * self.item >= 1024 and self.p.k > 192
-        most = (DEPTH // 4 if self.item == 4 else DEPTH * 3 // 16) if pack_b else SHALLOW if scattered else self.p.k
-        blocks = -(-self.p.k // most)
-        even = -(-self.p.k // blocks)
+        scattered = self.bytes_b > NEAR_CACHE and self.p.b.row * self.item >= 1024 and self.p.steps > 192
+        deep = DEPTH // 4 if self.item == 4 else DEPTH * 3 // 16
+        length = self.p.k.constant
+        if length is None:
+            return SHALLOW if scattered and not pack_b else deep
+        most = deep if pack_b else SHALLOW if scattered else length
+        blocks = -(-length // most)
+        even = -(-length // blocks)
         return even if blocks == 1 else -(-even // self.lanes) * self.lanes
 
     # --------------------------------------------------------------------------------------------------- tiles
@@ -127,10 +137,12 @@ class _Planner:
     def _tile(self, pack_a: bool, pack_b: bool) -> Tile:
         packed, in_place = _TILES[self.registers.count]
         tiles = packed if pack_a and pack_b else in_place
-        if self.p.m <= 5:
+        if self.p.m.constant is None:
+            tiles = _LADDERS[self.registers.count]
+        elif self.p.rows <= 5:
             accumulators = self.registers.count * 3 // 4
-            tiles = ((self.p.m, max(1, min(8, accumulators // self.p.m))),)
-        fitting = [(min(r, self.p.m), min(v, self.columns)) for r, v in tiles]
+            tiles = ((self.p.rows, max(1, min(8, accumulators // self.p.rows))),)
+        fitting = [(min(r, self.p.rows), min(v, self.columns)) for r, v in tiles]
         return min(fitting, key=lambda t: self._cycles(t[0], t[1], pack_b))
 
     def _cycles(self, rows: int, vectors: int, pack_b: bool) -> float:
@@ -138,12 +150,12 @@ class _Planner:
         near = self.bytes_a + self.bytes_b + self.bytes_c <= NEAR_CACHE
         sweep_a = 1 / 64 if near else 1 / 24
         sweep_b = 0.0 if pack_b else 1 / 64 if self.bytes_b <= NEAR_CACHE else 1 / 16
-        sweeps = -(-self.p.m // rows) * self.bytes_b * sweep_b + -(-self.columns // vectors) * self.bytes_a * sweep_a
+        sweeps = -(-self.p.rows // rows) * self.bytes_b * sweep_b + -(-self.columns // vectors) * self.bytes_a * sweep_a
         return sum(self._tile_cycles(r, v) * count for r, v, count in self._shapes(rows, vectors)) + sweeps
 
     def _shapes(self, rows: int, vectors: int) -> Iterator[tuple[int, int, int]]:
         """The tiles that C is cut into, as (rows, vectors, count)."""
-        for r, down in split(self.p.m, rows):
+        for r, down in split(self.p.rows, rows):
             for v, across in ((vectors, self.columns // vectors), (self.columns % vectors, 1)):
                 if v:
                     yield r, v, down * across
@@ -151,18 +163,23 @@ class _Planner:
     def _tile_cycles(self, rows: int, vectors: int) -> float:
         """Two multiplications or loads a cycle, a latency of four; a call, the traffic of C, and its rows."""
         step = max(rows * vectors / 2, (rows + vectors) / 2, 4)
-        return self.p.k * step + 40 + 2 * rows * vectors + 10 * rows
+        return self.p.steps * step + 40 + 2 * rows * vectors + 10 * rows
 
     # -------------------------------------------------------------------------------------------------- pieces
 
     def _pieces(self, rows: int, vectors: int, pack_a: bool, pack_b: bool) -> tuple[int, bool]:
-        """How many pieces, and whether along the columns: the longer side, and pieces worth a copy of the other."""
-        most = min(MOST_PIECES, self.p.work // SHARE)
-        width = max(vectors * self.lanes, PIECE_COLUMNS if pack_a else 1)
-        height = max(2 * rows, PIECE_ROWS if pack_b else 1)
-        across, down = (max(1, min(most, side // least)) for side, least in ((self.p.n, width), (self.p.m, height)))
-        by_columns = across > 1 and (self.p.n >= self.p.m or down == 1)
+        """How many pieces, and whether along the columns: the longer side, in pieces worth a copy of the other."""
+        if self.p.m.constant is None:
+            return (PIECES_OF_ANY if not self.p.batch else 1), False
+        across = self._parts(self.p.n, vectors * self.lanes, PIECE_COLUMNS if pack_a else 0)
+        down = self._parts(self.p.rows, 2 * rows, PIECE_ROWS if pack_b else 0)
+        by_columns = across > 1 and (self.p.n >= self.p.rows or down == 1)
         return (across if by_columns else down), by_columns
+
+    def _parts(self, length: int, least: int, preferred: int) -> int:
+        """Of at least `least`, and at least `preferred` unless that leaves one thread without work."""
+        most = min(MOST_PIECES, self.p.work // SHARE, length // least)
+        return max(1, min(most, max(2, length // preferred) if preferred else most))
 
 
 def split(length: int, most: int) -> list[tuple[int, int]]:

@@ -6,8 +6,8 @@ is a row of the product where only A moves along it, a column where only B does,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from graphc.codegen.cluster import Cluster, Place, Reduction, Value, Write
 from graphc.codegen.loops import ZERO
@@ -15,6 +15,7 @@ from graphc.ir.poly import Poly
 
 LEAST_WORK = 1024  # multiplications; below, a plain loop nest is as fast
 LEAST_SIDE = 2  # of rows and columns; with one, a product only streams its larger operand, as a loop nest does
+USUAL = 256  # what a symbolic extent is reckoned as
 PRODUCT = "product"  # the array of C, where an epilogue reads it
 
 
@@ -27,10 +28,6 @@ class Matrix:
     batch: tuple[int, ...]
     row: int
     column: int
-
-    @property
-    def transposed(self) -> Matrix:
-        return replace(self, row=self.column, column=self.row)
 
     def __str__(self) -> str:
         return f"{self.buffer}[{', '.join(map(str, (*self.batch, self.row, self.column)))}]"
@@ -47,24 +44,39 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Product:
+    """Rows and steps of k may be symbolic extents; all strides are numbers."""
+
     dtype: str
     batch: tuple[int, ...]
-    m: int
+    m: Poly
     n: int
-    k: int
+    k: Poly
     a: Matrix
     b: Matrix
     c: Matrix
     space: Space
 
     @property
+    def rows(self) -> int:
+        """How many there are, or are reckoned to be."""
+        return usual(self.m)
+
+    @property
+    def steps(self) -> int:
+        return usual(self.k)
+
+    @property
     def work(self) -> int:
         """Multiplications of one matrix of the batch."""
-        return self.m * self.n * self.k
+        return self.rows * self.n * self.steps
 
     def __str__(self) -> str:
         sizes = "x".join(map(str, (*self.batch, self.m, self.k, self.n)))
         return f"{self.dtype} {sizes}: {self.c} = {self.a} @ {self.b}"
+
+
+def usual(extent: Poly) -> int:
+    return USUAL if extent.constant is None else extent.constant
 
 
 def find_product(cluster: Cluster) -> tuple[Reduction, Product] | None:
@@ -74,7 +86,7 @@ def find_product(cluster: Cluster) -> tuple[Reduction, Product] | None:
         return None
     (r,) = reductions
     operands = _operands(cluster, r)
-    if operands is None or any(n.constant is None for n in cluster.axes.values()):
+    if operands is None:
         return None
     for left, right in (operands, operands[::-1]):
         product = _product(cluster, r, left, right)
@@ -102,33 +114,48 @@ def _is_division(at: Poly) -> bool:
 def _product(cluster: Cluster, r: Reduction, left: Place, right: Place) -> Product | None:
     """The product with `left` as A, if its columns are neighbours in C and it is large enough."""
     (k,) = r.over
-    extents = {a: n.evaluate({}) for a, n in cluster.axes.items()}
+    extents = cluster.axes
     kept = [a for a in cluster.axes if a in r.kept]
     result = storage_of(cluster, r, kept)
     rows = [a for a in kept if a in left.names and a not in right.names]
     columns = [a for a in kept if a in right.names and a not in left.names and _step(result, a) == 1]
     if not rows or not columns:
         return None
-    row, column = max(rows, key=lambda a: extents[a]), columns[-1]
+    row, column = max(rows, key=lambda a: usual(extents[a])), columns[-1]
     batch = tuple(a for a in kept if a not in (row, column))
-    m, n, size = extents[row], extents[column], extents[k]
-    if 0 in extents.values() or m * n * size < LEAST_WORK or min(m, n) < LEAST_SIDE:
-        return None
     a, b, c = _matrix(left, batch, row, k), _matrix(right, batch, k, column), _matrix(result, batch, row, column)
-    counts = tuple(extents[x] for x in batch)
-    return Product(r.args[0].dtype, counts, m, n, size, a, b, c, Space(batch, row, column))
+    counts, n = _numbers(extents[x] for x in batch), extents[column].constant
+    if a is None or b is None or c is None or counts is None or n is None or (counts and not extents[row].constant):
+        return None
+    product = Product(r.args[0].dtype, counts, extents[row], n, extents[k], a, b, c, Space(batch, row, column))
+    return product if _is_worthwhile(product) else None
 
 
-def _step(place: Place, axis: str) -> int:
-    return place.at.coefficient(axis).evaluate({})
+def _is_worthwhile(p: Product) -> bool:
+    return 0 not in p.batch and p.work > 0 and p.work >= LEAST_WORK and min(p.rows, p.n) >= LEAST_SIDE
 
 
-def _matrix(p: Place, batch: tuple[str, ...], row: str, column: str) -> Matrix:
+def _step(place: Place, axis: str) -> int | None:
+    return place.at.coefficient(axis).constant
+
+
+def _matrix(p: Place, batch: tuple[str, ...], row: str, column: str) -> Matrix | None:
+    """None where a stride is no number."""
     offset = p.at
     for axis in (*batch, row, column):
         offset = offset.substitute(axis, ZERO)
-    steps = tuple(_step(p, x) for x in batch)
-    return Matrix(p.buffer, offset.evaluate({}), steps, _step(p, row), _step(p, column))
+    numbers = _numbers(p.at.coefficient(x) for x in (*batch, row, column))
+    if numbers is None or offset.constant is None:
+        return None
+    *steps, down, across = numbers
+    return Matrix(p.buffer, offset.constant, tuple(steps), down, across)
+
+
+def _numbers(sizes: Iterable[Poly]) -> tuple[int, ...] | None:
+    """The values, or None where one is symbolic."""
+    values = [p.constant for p in sizes]
+    known = [v for v in values if v is not None]
+    return tuple(known) if len(known) == len(values) else None
 
 
 # --------------------------------------------------------------------------------------------------- where C lives

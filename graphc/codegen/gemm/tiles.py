@@ -116,5 +116,5 @@ class Tiles:
             unroll=plan.unroll,
             ahead=plan.ahead,
             touch=plan.touch,
-            again=p.k > self.cut.depth,
+            again=p.k.constant != self.cut.depth,
         )

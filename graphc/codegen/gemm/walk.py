@@ -11,13 +11,13 @@ for pieces of matrices of the batch:                tiles or panels are divided 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphc.codegen.gemm.cut import Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, batch_symbol
 from graphc.codegen.gemm.product import Matrix
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
+from graphc.codegen.gemm.rows import AnyRows, EvenRows, Rows
 from graphc.codegen.gemm.tiles import Bases, Block, Panel, Tiles
 from graphc.codegen.writer import Operand
 
@@ -47,6 +47,8 @@ class Frame:
     c: Place
     scratch: Place | None
     epilogue: Call | None
+    dims: tuple[str, ...]
+    first_dim: int
 
 
 class Walk:
@@ -57,7 +59,15 @@ class Walk:
         self.features = features
         self.f = Routine(name, [("words", "ptr"), ("chunk", "i32"), ("chunks", "i32")], features)
         self.chunk, self.chunks = (self.f.b.cast(self.f.given[n], "i64") for n in ("chunk", "chunks"))
-        self.symbols: dict[str, Operand] = {}
+        for n, dim in enumerate(frame.dims, frame.first_dim):
+            self.f.i.env[dim] = self.f.word(n, "i64")
+        self.symbols = dict(self.f.i.env)
+        self.rows = self.rows_of(cut)
+
+    def rows_of(self, cut: Cut) -> Rows:
+        if cut.heights is None:
+            return AnyRows(self.f, self.f.i.value(cut.product.m), cut.plan.rows)
+        return EvenRows(self.f, cut.heights)
 
     def helpers(self) -> list[Helper]:
         """The routine, then what it calls."""
@@ -74,6 +84,8 @@ class Walk:
     def pieces(self) -> Operand:
         """One where all is done by one thread: pieces have a price, and no effect on any bit."""
         f = self.f
+        if self.cut.heights is None and self.plan.pieces > 1:
+            return self.chunks
         alone = f.b.eq(self.chunks, 1)
         return f.number(1) if self.plan.pieces == 1 else f.b.select(alone, 1, f.number(self.plan.pieces))
 
@@ -87,14 +99,14 @@ class Walk:
         a, b, c = (self.matrix(place, x, at) for place, x in ((frame.a, p.a), (frame.b, p.b), (frame.c, p.c)))
         self.tiles = Tiles(f, self.cut, Bases(a, b, c, scratch), self.features)
         self.panel_range = f.number(0), f.number(self.cut.panels)
-        self.tile_range = f.number(0), f.number(self.cut.tiles)
+        self.tile_range = f.number(0), self.rows.tiles
         if self.plan.by_columns:
-            self.panel_range = self.part(self.cut.panels, piece, pieces)
+            self.panel_range = self.part(self.panel_range[1], piece, pieces)
         else:
-            self.tile_range = self.part(self.cut.tiles, piece, pieces)
+            self.tile_range = self.part(self.tile_range[1], piece, pieces)
         self.blocks_of_k()
 
-    def part(self, count: int, piece: Operand, pieces: Operand) -> tuple[Operand, Operand]:
+    def part(self, count: Operand, piece: Operand, pieces: Operand) -> tuple[Operand, Operand]:
         f = self.f
         return f.div(f.mul(piece, count), pieces), f.div(f.mul(f.add(piece, 1), count), pieces)
 
@@ -121,29 +133,28 @@ class Walk:
     # --------------------------------------------------------------------------------------------------- blocks
 
     def blocks_of_k(self) -> None:
-        f, k, depth = self.f, self.product.k, self.cut.depth
-        if k == depth:
-            self.blocks_of_rows(f.number(0), f.number(k))
-        else:
-            f.each(0, k, lambda start: self.blocks_of_rows(start, f.least(depth, f.sub(k, start))), depth)
+        """At least one, even of no steps: it writes the zeros."""
+        f, depth = self.f, self.cut.depth
+        k = f.i.value(self.product.k)
+        f.each(0, f.most(k, 1), lambda start: self.blocks_of_rows(start, f.least(depth, f.sub(k, start))), depth)
 
     def blocks_of_rows(self, k: Operand, steps: Operand) -> None:
         """Even blocks of tiles."""
         f, (lo, hi) = self.f, self.tile_range
         if not self.cut.many_blocks:
-            self.block(Block(lo, hi, self.row(lo), k, steps))
+            self.block(Block(lo, hi, self.rows.first(lo), k, steps))
             return
         count, most = f.sub(hi, lo), self.plan.tiles
-        blocks = f.div(f.add(count, most - 1), most)
+        blocks = f.most(f.div(f.add(count, most - 1), most), 1)
         each = f.div(f.sub(f.add(count, blocks), 1), blocks)
-        f.each(lo, hi, lambda t: self.block(Block(t, f.least(f.add(t, each), hi), self.row(t), k, steps)), each)
+        f.each(lo, hi, lambda t: self.block(Block(t, f.least(f.add(t, each), hi), self.rows.first(t), k, steps)), each)
 
     def block(self, block: Block) -> None:
         if self.plan.pack_a:
-            self.each_tile(block, lambda rows, row: self.tiles.pack_a(rows, row, block))
+            self.rows.each(block.lo, block.hi, lambda rows, row: self.tiles.pack_a(rows, row, block))
         self.panels(block)
         if self.frame.epilogue:
-            last = self.f.less(self.product.k - self.cut.depth - 1, block.k)
+            last = self.f.less(self.f.i.value(self.product.k - self.cut.depth - 1), block.k)
             self.f.when(last, lambda: self.finish(block))
 
     def panels(self, block: Block) -> None:
@@ -163,25 +174,7 @@ class Walk:
             f.when(first, lambda: tiles.pack_b(panel, block))
         else:
             panel = Panel(columns, column, tiles.element(tiles.bases.b, self.product.b, block.k, column))
-        self.each_tile(block, lambda rows, row: tiles.multiply(rows, row, panel, block))
-
-    def each_tile(self, block: Block, body: Callable[[int, Operand], None]) -> None:
-        """body(rows, first row) for the tiles of a block: the higher ones come first."""
-        f, before = self.f, 0
-        for rows, count in self.cut.heights:
-            lo, hi = f.most(block.lo, before), f.least(block.hi, before + count)
-            self.tiles_of(rows, lo, hi, body)
-            before += count
-
-    def tiles_of(self, rows: int, lo: Operand, hi: Operand, body: Callable[[int, Operand], None]) -> None:
-        self.f.each(lo, hi, lambda t: body(rows, self.row(t)))
-
-    def row(self, tile: Operand) -> Operand:
-        """The first row of a tile."""
-        f, ((rows, count), *rest) = self.f, self.cut.heights
-        if not rest:
-            return f.mul(tile, rows)
-        return f.add(f.mul(tile, rest[0][0]), f.least(tile, count))
+        self.rows.each(block.lo, block.hi, lambda rows, row: tiles.multiply(rows, row, panel, block))
 
     # ------------------------------------------------------------------------------------------------- epilogue
 
@@ -200,7 +193,12 @@ class Walk:
         assert self.frame.epilogue is not None
         f, width = self.f, self.plan.width
         left, right = f.mul(self.panel_range[0], width), f.least(f.mul(self.panel_range[1], width), self.product.n)
-        here = {ROW: block.row, ROWS: f.sub(self.row(block.hi), block.row), COLUMN: left, COLUMNS: f.sub(right, left)}
+        here = {
+            ROW: block.row,
+            ROWS: f.sub(self.rows.first(block.hi), block.row),
+            COLUMN: left,
+            COLUMNS: f.sub(right, left),
+        }
         for n, word in enumerate(self.frame.epilogue.words):
             if isinstance(word, str):
                 self.set_word(n, (self.symbols | here)[word])

@@ -25,8 +25,8 @@ def _quiet(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _scalar_sign(b: Any, x: Any) -> Any:
-    """1 above zero, -1 below, and x itself for zeros and NaN."""
-    rest = x if x.dtype in UNSIGNED else b.select(b.lt(x, 0), b.const(-1, x), x)
+    """1 above zero, -1 below, 0.0 for zeros of either sign, and NaN."""
+    rest = x if x.dtype in UNSIGNED else b.select(b.lt(x, 0), b.const(-1, x), b.add(x, 0))
     return b.select(b.gt(x, 0), b.const(1, x), rest)
 
 

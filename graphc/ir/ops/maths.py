@@ -17,7 +17,7 @@ from graphc.ir.types import NUMBERS, SIGNED
 _TWO_OVER_ROOT_PI = 2.0 / math.sqrt(math.pi)
 
 
-def _lifted(f: Callable[[float], float]) -> Callable[[Any], Any]:
+def lifted(f: Callable[[float], float]) -> Callable[[Any], Any]:
     """A function of one Python float, over arrays, computed in float64."""
     lifted = np.frompyfunc(f, 1, 1)
 
@@ -29,8 +29,8 @@ def _lifted(f: Callable[[float], float]) -> Callable[[Any], Any]:
 
 
 def _sigmoid(x: Any) -> Any:
-    with np.errstate(over="ignore"):
-        return (1 / (1 + np.exp(-x))).astype(x.dtype)
+    e = np.exp(-np.abs(x))
+    return (np.where(x < 0, e, 1) / (1 + e)).astype(x.dtype)
 
 
 def _one(x: Any) -> Any:
@@ -131,10 +131,10 @@ sigmoid: Primitive = elementwise(
     "sigmoid", _sigmoid, lambda b, x: b.sigmoid(x), lambda y, x: (mul(y, sub(_one(y), y)),), cases=unary(-9, 9), ulp=2.5
 )
 erf: Primitive = elementwise(
-    "erf", _lifted(math.erf), lambda b, x: b.erf(x), lambda y, x: (_gauss(x, 1),), cases=unary(), ulp=2.5
+    "erf", lifted(math.erf), lambda b, x: b.erf(x), lambda y, x: (_gauss(x, 1),), cases=unary(), ulp=2.5
 )
 erfc: Primitive = elementwise(
-    "erfc", _lifted(math.erfc), lambda b, x: b.erfc(x), lambda y, x: (_gauss(x, -1),), cases=unary(), ulp=4.5
+    "erfc", lifted(math.erfc), lambda b, x: b.erfc(x), lambda y, x: (_gauss(x, -1),), cases=unary(), ulp=4.5
 )
 
 
