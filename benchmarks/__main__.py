@@ -58,6 +58,14 @@ def run(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 yield measured(name, threads, chosen.seconds, chosen.peers, caches)
 
 
+def doors() -> dict[str, float]:
+    """Microseconds of a call through every way into graphc."""
+    command = [sys.executable, "-m", "benchmarks.doors"]
+    done = subprocess.run(command, cwd=HOME, env=environment(1, ""), capture_output=True, text=True, check=True)
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
 def measured(name: str, threads: int, seconds: float, systems: Sequence[str], caches: str) -> dict[str, Any]:
     """One workload in a process of its own; a process that fails gives a row that says why."""
     command = [sys.executable, "-m", "benchmarks.worker", name, str(threads), str(seconds), *systems]
@@ -75,7 +83,7 @@ def main() -> None:
     if chosen.read:
         figures = json.loads(chosen.read.read_text())
     else:
-        figures = {"machine": describe(chosen.peers), "runs": []}
+        figures = {"machine": describe(chosen.peers), "doors": doors(), "runs": []}
         for row in run(chosen):
             figures["runs"].append(row)
             print(report.line(row), file=sys.stderr, flush=True)

@@ -25,6 +25,8 @@ def timed(call: Call) -> tuple[float, Any]:
 
 def interleaved(calls: Mapping[str, Call], seconds: float) -> dict[str, float]:
     """Median seconds per call, from rounds of about `seconds` in all per name."""
+    if not calls:
+        return {}
     counts = {name: _count(call) for name, call in calls.items()}
     longest = max(_round(call, counts[name]) * counts[name] for name, call in calls.items())
     rounds = int(min(MOST, max(FEWEST, seconds / longest)))

@@ -22,7 +22,7 @@ def page(figures: dict[str, Any]) -> str:
 The same workloads in graphc, NumPy, PyTorch (eager and compiled) and JAX.  Every system gets a program in its own idiom
 and its own arrays; graphc gets NumPy code and NumPy arrays.  Every result is compared with NumPy in float64 before it
 is timed.  Systems take turns within one process, round by round; a figure is the median of the rounds.  Each workload
-and number of threads has a fresh process, with as many processors as threads; first calls are cold.
+and number of threads has a fresh process, with as many processors as threads; first calls are cold, without imports.
 
 This page is written by
 
@@ -48,9 +48,15 @@ Workloads that need functions which graphc does not have:
 
 
 def tables(figures: dict[str, Any]) -> str:
-    """All tables, for each number of threads."""
+    """For each number of threads what is in a run; then the ways into graphc."""
     threads = dict.fromkeys(row["threads"] for row in figures["runs"])
-    return "\n\n".join(_of_threads(n, [row for row in figures["runs"] if row["threads"] == n]) for n in threads)
+    parts = [_of_threads(n, [row for row in figures["runs"] if row["threads"] == n]) for n in threads]
+    return "\n\n".join([*parts, _doors(figures["doors"])])
+
+
+def _doors(figures: dict[str, float]) -> str:
+    head = "## A call\n\n`x + 1` of 8 numbers in f32, one thread, microseconds:"
+    return f"{head}\n\n{_table(list(figures), [[f'{us:.2f}' for us in figures.values()]])}"
 
 
 def line(row: Row) -> str:
@@ -110,8 +116,8 @@ def _shown_ratio(row: Row) -> str:
 
 
 def _milliseconds(row: Row, name: str) -> str:
-    seconds = row["peers"].get(name, {}).get("seconds")
-    return "" if seconds is None else f"{seconds * 1e3:.3g}"
+    figures = row["peers"].get(name, {"wrong": ""})
+    return "wrong" if figures["wrong"] else f"{figures['seconds'] * 1e3:.3g}" if "seconds" in figures else ""
 
 
 def _first(row: Row, name: str) -> str:

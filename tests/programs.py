@@ -39,10 +39,10 @@ class Program:
         rng = np.random.default_rng(seed)
         return [_array(rng, v.dtype, extents(v.shape, dims or {}), wild) for v in self.graph.inputs]
 
-    def uneven_arrays(self, seed: int) -> list[np.ndarray]:
+    def uneven_arrays(self, seed: int, dims: dict[str, int] | None = None) -> list[np.ndarray]:
         """Floats no two of which are equal."""
         rng = np.random.default_rng(seed)
-        moved = [a + rng.uniform(-0.4, 0.4, a.shape) * (a.dtype.kind == "f") for a in self.arrays(seed)]
+        moved = [a + rng.uniform(-0.4, 0.4, a.shape) * (a.dtype.kind == "f") for a in self.arrays(seed, dims)]
         return [np.asarray(a, numpy_dtype(v.dtype)) for a, v in zip(moved, self.graph.inputs, strict=True)]
 
     def __repr__(self) -> str:
@@ -84,8 +84,8 @@ class Writer:
         self.graph = Graph("program")
         self.pool: list[Value] = []
         self.exact: set[Value] = set()
-        first: list[Size] = [Poly.of(d) for d in DIMS] if symbolic else list(sizes)
-        self.base = tuple(self.one_of([e, 4, 2, 1, 3]) for e in (first[0], first[1]))
+        own: list[list[Size]] = [[Poly.of(d)] for d in DIMS] if symbolic else [list(sizes)] * 2
+        self.base = tuple(self.one_of([*sizes_of_axis, 4, 2, 1]) for sizes_of_axis in own)
 
     # --------------------------------------------------------------------------------------------------- choosing
 
@@ -391,10 +391,16 @@ def product(w: Writer) -> None:
 
 def take(w: Writer) -> None:
     """Items at computed positions, which count from either end."""
-    x = w.pick(lambda v: has_axes(v) and _least(v.shape[0]) > 0)
+    x = w.pick(has_axes)
     i = w.pick(lambda v: v.dtype in SIGNED and len(v.shape) <= 2)
-    if x is not None and i is not None and isinstance(x.shape[0], int) and x.shape[0] < 100:
-        w.keep(P.gather(x, _inside(w, i, x.shape[0]), axis=0), w.is_exact(x))
+    if x is not None and i is not None:
+        axis = w.axis(x)
+        extent = x.shape[axis]
+        if isinstance(extent, int) and 0 < extent < 100:  # what an i8 can say
+            picks = [_inside(w, i, extent)]
+            if axis + 1 < len(x.shape) and x.shape[axis + 1] == extent:
+                picks.append(_inside(w, i, extent))
+            w.keep(P.gather(x, *picks, axis=axis), w.is_exact(x))
 
 
 def _inside(w: Writer, i: Value, extent: int) -> Value:

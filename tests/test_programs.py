@@ -96,6 +96,16 @@ def test_gradients_are_the_same_compiled(p: Program, seed: int) -> None:
     Tolerance(d.graph, arrays).check(d.graph.outputs, compile_graph(d.graph)(*arrays), d.at(arrays), "O3")
 
 
+@campaign(40)
+@given(p=programs(symbolic=True, longest=10))
+def test_gradients_of_every_size(p: Program) -> None:
+    d = Differentiated(p)
+    run = compile_graph(d.graph)
+    for dims in SIZES:
+        arrays = p.uneven_arrays(1, dims)
+        Tolerance(d.graph, arrays).check(d.graph.outputs, run(*arrays), d.at(arrays), f"O3 for {dims}")
+
+
 @campaign(60)
 @given(p=programs(smooth=True, longest=12), seed=st.integers(0, 9))
 def test_gradients_are_the_slopes(p: Program, seed: int) -> None:

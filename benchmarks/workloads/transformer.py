@@ -103,17 +103,16 @@ def _attention_gradient(g: Array, a: Array, q: Array, k: Array, v: Array) -> dic
 
 
 def parameters(rng: np.random.Generator) -> dict[str, Array]:
-    square = {name: normal(rng, WIDTH, WIDTH, scale=WIDTH**-0.5) for name in ("query", "key", "value", "out")}
-    return square | {
+    """In the order of their names, which is JAX's."""
+    square = {name: normal(rng, WIDTH, WIDTH, scale=WIDTH**-0.5) for name in ("key", "out", "query", "value")}
+    gains = {name: 1 + normal(rng, WIDTH, scale=0.1) for name in ("gain1", "gain2")}
+    biases = {name: normal(rng, WIDTH, scale=0.1) for name in ("bias1", "bias2", "down_bias")}
+    wide = {
         "up": normal(rng, WIDTH, 4 * WIDTH, scale=WIDTH**-0.5),
         "up_bias": normal(rng, 4 * WIDTH, scale=0.1),
         "down": normal(rng, 4 * WIDTH, WIDTH, scale=0.5 * WIDTH**-0.5),
-        "down_bias": normal(rng, WIDTH, scale=0.1),
-        "gain1": 1 + normal(rng, WIDTH, scale=0.1),
-        "bias1": normal(rng, WIDTH, scale=0.1),
-        "gain2": 1 + normal(rng, WIDTH, scale=0.1),
-        "bias2": normal(rng, WIDTH, scale=0.1),
     }
+    return dict(sorted((square | gains | biases | wide).items()))
 
 
 def tokens(rng: np.random.Generator) -> Array:

@@ -25,6 +25,7 @@ from graphc.codegen.entry import (
     Address,
     Arena,
     ArrayType,
+    Cell,
     EntrySpec,
     Input,
     Number,
@@ -72,6 +73,14 @@ class _Entry:
         at = self.w.emit("ptr", 1, f"getelementptr i8, {of}, i64 {offset}", of)
         return self.w.ordered(dtype, 1, f"load {dtype}, {at}, align {4 if dtype == 'i32' else 8}")
 
+    def number(self, n: int | Cell) -> str:
+        """A number, or the item of the block as it is now."""
+        return str(n) if isinstance(n, int) else self.field(self.block, 8 * n.index, "i64").text
+
+    @property
+    def block(self) -> Operand:
+        return Operand(self.external("graphc.block"), "ptr")
+
     def equal(self, v: Operand, to: str | int) -> Operand:
         return self.w.ordered("bool", 1, f"icmp eq {v}, {to}")
 
@@ -108,20 +117,28 @@ class _Entry:
         self.need(self.every([*plain, self.equal(flags, CONTIGUOUS_ALIGNED)]))
         if t.shape:
             dims = self.field(a, DIMS, "ptr")
-            self.need(self.every([self.equal(self.field(dims, 8 * k, "i64"), n) for k, n in enumerate(t.shape)]))
+            pairs = [(self.field(dims, 8 * k, "i64"), self.number(n)) for k, n in enumerate(t.shape)]
+            self.need(self.every([self.equal(have, want) for have, want in pairs]))
 
     # ------------------------------------------------------------------------------------------------ running
 
     def allocate(self) -> None:
         for j, t in enumerate(self.spec.outputs):
-            shape = ", ".join(f"i64 {n}" for n in t.shape or (0,))
-            self.globals[f"@entry.shape.{j} = internal constant [{max(1, len(t.shape))} x i64] [{shape}]"] = None
-            new = f"ptr {self.external('PyArray_Type')}, i32 {len(t.shape)}, ptr @entry.shape.{j}"
+            new = f"ptr {self.external('PyArray_Type')}, i32 {len(t.shape)}, ptr {self.shape(j, t)}"
             number = numpy_dtype(t.dtype).num
             rest = f"i32 {number}, ptr null, ptr null, i32 0, i32 0, ptr null"
             array = self.w.ordered("ptr", 1, f"call ptr @PyArray_New({new}, {rest})")
             self.or_fail(array, f"fail.{j}")
             self.outputs.append(array)
+
+    def shape(self, j: int, t: ArrayType) -> str:
+        """The address of a shape: a constant, or a part of the block."""
+        first = next((n.index for n in t.shape if isinstance(n, Cell)), None)
+        if first is not None:
+            return f"getelementptr (i8, ptr {self.block.text}, i64 {8 * first})"
+        items = ", ".join(f"i64 {n}" for n in t.shape or (0,))
+        self.globals[f"@entry.shape.{j} = internal constant [{max(1, len(t.shape))} x i64] [{items}]"] = None
+        return f"@entry.shape.{j}"
 
     def or_fail(self, v: Operand, label: str) -> None:
         on = self.w.label("on")
@@ -155,6 +172,8 @@ class _Entry:
                 return f"ptr {self.external(f'graphc.word.{n}')}"
             case Number(value):
                 return f"i64 {value}"
+            case Cell():
+                return f"i64 {self.number(word)}"
 
     # ------------------------------------------------------------------------------------------------- giving
 

@@ -20,11 +20,22 @@ METH_FASTCALL = 0x80
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A number that may differ from call to call: item `index` of the block that the owner keeps up to date."""
+
+    index: int
+
+
+@dataclass(frozen=True)
 class ArrayType:
-    """An element type and a static shape."""
+    """An element type and a shape; an output's shape has either no cells, or nothing but consecutive ones."""
 
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[int | Cell, ...]
+
+    @property
+    def is_static(self) -> bool:
+        return not any(isinstance(n, Cell) for n in self.shape)
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Object:
     address: int
 
 
-Word: TypeAlias = Input | Output | Arena | Address | Number
+Word: TypeAlias = Input | Output | Arena | Address | Number | Cell
 Returned: TypeAlias = Input | Output | Object
 
 
@@ -82,18 +93,23 @@ class EntrySpec:
     words: tuple[Word, ...]
     returns: Returned | tuple[Returned, ...] | None
 
+    @property
+    def is_static(self) -> bool:
+        return all(t.is_static for t in (*self.inputs, *self.outputs))
+
 
 @dataclass(frozen=True)
 class Bindings:
     """The parts of one process: `slow(*args)` takes over, `raise_status(status)` raises for a failed check.
 
-    `arena` and `fork` are addresses; `fork` may be 0.
+    `arena`, `block` and `fork` are addresses; `fork` may be 0.
     """
 
     slow: Callable[..., Any]
     raise_status: Callable[[int], Any]
     arena: int = 0
     fork: int = 0
+    block: int = 0
 
 
 # ------------------------------------------------------------------------------------------------------------- linking
@@ -105,7 +121,8 @@ def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
     symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
     symbols |= {f"graphc.result.{n}": r.address for n, r in enumerate(results(spec)) if isinstance(r, Object)}
     symbols |= {"graphc.slow": id(bindings.slow), "graphc.raise": id(bindings.raise_status)}
-    return symbols | {"graphc.arena": bindings.arena, "graphc.fork": bindings.fork}
+    symbols |= {"graphc.arena": bindings.arena, "graphc.block": bindings.block}
+    return symbols | {"graphc.fork": bindings.fork}
 
 
 def results(spec: EntrySpec) -> tuple[Returned, ...]:
@@ -160,7 +177,10 @@ def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any 
 
 
 class PythonEntry:
-    """The same behaviour without native access to arrays; it owns what the native function would own."""
+    """The same behaviour without native access to arrays; it owns what the native function would own.
+
+    Where shapes have cells the slow callable does all the work.
+    """
 
     def __init__(self, library: Library, spec: EntrySpec, bindings: Bindings, keep: Any) -> None:
         self.spec, self.bindings = spec, bindings
@@ -169,12 +189,17 @@ class PythonEntry:
 
     def __call__(self, *args: Any) -> Any:
         spec, bindings = self.spec, self.bindings
-        if len(args) != len(spec.inputs) or not all(map(_fits, args, spec.inputs)):
+        fits = len(args) == len(spec.inputs) and spec.is_static and all(map(_fits, args, spec.inputs))
+        if not fits:
             return bindings.slow(*args)
-        outputs = [np.empty(t.shape, numpy_dtype(t.dtype)) for t in spec.outputs]
+        outputs = [np.empty(_numbers(t), numpy_dtype(t.dtype)) for t in spec.outputs]
         words = np.array([_word(w, args, outputs, bindings.arena) for w in spec.words], np.int64)
         status = self._run(words.ctypes.data, bindings.fork or None)
         return bindings.raise_status(status) if status else _result(spec.returns, args, outputs)
+
+
+def _numbers(t: ArrayType) -> tuple[int, ...]:
+    return tuple(n for n in t.shape if isinstance(n, int))
 
 
 def _fits(a: Any, t: ArrayType) -> bool:
@@ -192,6 +217,8 @@ def _word(w: Word, args: tuple[Any, ...], outputs: list[Any], arena: int) -> int
             return arena + offset
         case Address(value) | Number(value):
             return value
+        case Cell():
+            raise TypeError("a word that changes has no place in an entry with fixed shapes")
 
 
 def _result(returns: Returned | tuple[Returned, ...] | None, args: tuple[Any, ...], outputs: list[Any]) -> Any:

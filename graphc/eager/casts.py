@@ -93,4 +93,6 @@ _DEVICES = ("cpu", "cuda", "mps", "xpu", "gpu")
 
 def _check_device(name: str) -> None:
     if name.partition(":")[0] != "cpu":
-        raise UnsupportedError("eager tensors live in the CPU's memory", got=name, fix='x.to("cpu")', loc=user_location())
+        raise UnsupportedError(
+            "eager tensors live in the CPU's memory", got=name, fix='x.to("cpu")', loc=user_location()
+        )

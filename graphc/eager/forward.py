@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from graphc.eager.modes import GradMode
-from graphc.eager.node import Edge, TapeNode
-from graphc.eager.tape import Tensors, ancestors, as_tensor, cotangent, on_tape, required, unreleased
+from graphc.eager.node import Edge, Node
+from graphc.eager.tape import Tensors, ancestors, as_tensor, cotangent, required
 from graphc.eager.tensor import Tensor
 from graphc.errors import GradientError
 from graphc.ir.location import user_location
-from graphc.ir.ops.shape import expand
 
 
 def jvp(outputs: Tensors, inputs: Tensors, tangents: Any, create_graph: bool = False) -> tuple[Tensor, ...]:
@@ -39,10 +38,8 @@ def _seeds(xs: Sequence[Tensor], tangents: Sequence[Any]) -> dict[Edge, Any]:
     return {x.edge: cotangent(x, t) for x, t in zip(xs, tangents, strict=True)}
 
 
-def _push_forward(node: TapeNode, known: dict[Edge, Any], create_graph: bool) -> None:
+def _push_forward(node: Node, known: dict[Edge, Any], create_graph: bool) -> None:
     """The tangent of a node's result from those of its operands."""
-    saved = unreleased(node)
-    y, *xs = on_tape(node, saved) if create_graph else saved
-    t = node.op.jvp and node.op.jvp([known.get(e) for e in node.edges], y, *xs, **node.attrs)
+    t = node.push([known.get(e) for e in node.edges], create_graph)
     if t is not None:
-        known[node] = t if t.shape == y.shape else expand(t, shape=y.shape)
+        known[node] = t

@@ -99,7 +99,7 @@ class InPlace(Casts):
     # -------------------------------------------------------------------------------------------------- functions
 
     def clamp_(self, min: Any = None, max: Any = None) -> Any:  # noqa: A002 - PyTorch's names
-        return self._update(lambda x: fm.clip(x, min, max))
+        return self._update(fm.clip, min, max)
 
     clip_ = clamp_
 

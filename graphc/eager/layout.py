@@ -124,7 +124,9 @@ class Layout(Values):
     def t(self) -> Any:
         """A matrix transposed; a vector as it is.  Raises ShapeError for more axes."""
         if len(self.shape) > 2:
-            raise ShapeError("t() is of a matrix", got=f"shape {self.shape}", fix="x.swapaxes(i, j)", loc=user_location())
+            raise ShapeError(
+                "t() is of a matrix", got=f"shape {self.shape}", fix="x.swapaxes(i, j)", loc=user_location()
+            )
         return movement.transpose(self)
 
 

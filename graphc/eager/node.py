@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from graphc.eager.reads import unread
+from graphc.eager.reads import inferred, unread
 from graphc.eager.versions import last_change, next_number
 from graphc.errors import GradientError
 from graphc.ir.location import user_location
 from graphc.ir.ops.shape import expand, sum_to
 from graphc.ir.primitive import Primitive
+from graphc.ir.types import Shape, Type
 
 if TYPE_CHECKING:
     import weakref
@@ -24,7 +25,10 @@ Array: TypeAlias = np.ndarray[Any, Any]
 
 
 class Blank:
-    """Stands for a value that no rule reads, for instance the operands of a sum: its type is all that is needed."""
+    """Stands for a value that is not kept, for instance the operands of a sum: its type is all that is needed.
+
+    What a rule computes with it belongs to a gradient that nobody asked for, and is left out.
+    """
 
     __slots__ = ("dtype", "shape")
 
@@ -34,6 +38,29 @@ class Blank:
     def __init__(self, array: Saved) -> None:
         self.shape = array.shape
         self.dtype = array.dtype
+
+    @staticmethod
+    def __graphc_bind__(op: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> LeftOut:
+        return LeftOut(op, args, attrs)
+
+
+class LeftOut:
+    """The result of an operation on a value that is not kept; its type is found if a rule asks for it."""
+
+    __slots__ = ("_made_by",)
+
+    def __init__(self, op: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> None:
+        self._made_by = op, args, attrs
+
+    __graphc_bind__ = Blank.__graphc_bind__
+
+    @property
+    def type(self) -> Type:
+        return inferred(*self._made_by)
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape
 
 
 class Node:
@@ -94,7 +121,13 @@ class TapeNode(Node):
     __slots__ = ("attrs", "op", "saved")
 
     def __init__(
-        self, op: Primitive, attrs: dict[str, Any], edges: list[Edge], result: Array, operands: list[Array]
+        self,
+        op: Primitive,
+        attrs: dict[str, Any],
+        edges: list[Edge],
+        result: Array,
+        operands: list[Array],
+        wanted: int,
     ) -> None:
         self.op = op
         self.attrs = attrs
@@ -102,7 +135,7 @@ class TapeNode(Node):
         self.hooks = None
         self.retained = None
         saved: list[Saved] = [result, *operands]
-        for k in unread(op, attrs, saved):
+        for k in unread(op, attrs, saved, wanted):
             saved[k] = Blank(saved[k])
         self.saved: list[Saved] | None = saved
         self.sequence = next_number()
@@ -117,7 +150,7 @@ class TapeNode(Node):
             return [None] * len(xs)
         parts = rule(g, y, *xs, **self.attrs)
         return [
-            p if p is None or e is None or p.shape == x.shape else sum_to(p, x.shape)
+            None if p is None or e is None else p if p.shape == x.shape else sum_to(p, x.shape)
             for p, e, x in zip(parts, self.edges, xs, strict=True)
         ]
 

@@ -8,19 +8,22 @@ no recursion, no counting of users.  Rules run on bare arrays; with `create_grap
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from graphc.eager.hooks import Hooks
 from graphc.eager.modes import GradMode
-from graphc.eager.node import Blank, Edge, Saved, TapeNode
-from graphc.eager.tensor import Tensor, attached, wrapped
+from graphc.eager.node import Edge, Node
+from graphc.eager.tensor import Tensor, wrapped
 from graphc.errors import GradientError
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import add, cast
-from graphc.ir.ops.shape import sum_to
 from graphc.ir.types import short_dtype
+from graphc.numpy.joining import stack
+from graphc.numpy.promote import as_operand
 
 Tensors: TypeAlias = Tensor | Sequence[Tensor]
 _MISSING = object()
@@ -60,13 +63,18 @@ def grad(
     create_graph: bool = False,
     *,
     allow_unused: bool = False,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, each of its input's shape; no `.grad` is changed.
 
     An input that no output depends on is an error; with `allow_unused` its gradient is None, with `materialize_grads`
-    zeros.  Other arguments and errors as in `backward`.
+    zeros.  With `is_grads_batched` cotangents have another axis in front, one pass is made for each of its items, and
+    so do the gradients.  Other arguments and errors as in `backward`.
     """
+    if is_grads_batched:
+        one = partial(grad, outputs, inputs, allow_unused=allow_unused, materialize_grads=materialize_grads)
+        return _batched(one, _listed(grad_outputs), retain_graph, create_graph)
     xs = required(inputs, "an input")
     sweep = _Sweep(create_graph, create_graph if retain_graph is None else retain_graph)
     sweep.run(required(outputs, "the output"), grad_outputs, xs)
@@ -80,6 +88,23 @@ def grad(
     return tuple(sweep.gradient(x) if sweep.reached(x) or materialize_grads else None for x in xs)
 
 
+def _batched(
+    one: Callable[..., Any], cotangents: Sequence[Any], retain_graph: bool | None, create_graph: bool
+) -> tuple[Tensor | None, ...]:
+    """A pass per item of the cotangents' first axis; the last may release the tape."""
+    gs = [as_operand(g) for g in cotangents]
+    sizes = {g.shape[:1] for g in gs}
+    if len(sizes) != 1 or sizes <= {(), (0,)}:
+        raise GradientError(
+            "batched cotangents have one first axis, of the same extent and not empty",
+            got=", ".join(str(g.shape) for g in gs) or "none",
+            loc=user_location(),
+        )
+    ((n,),) = sizes
+    rows = [one([g[k] for g in gs], k < n - 1 or retain_graph, create_graph) for k in range(n)]
+    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
+
+
 class _Sweep:
     """One backward pass.  A cotangent of None stands for zero: every path leads through an operation like `floor`."""
 
@@ -87,21 +112,24 @@ class _Sweep:
         self.retained: list[tuple[Tensor, Tensor]] = []
         self._create_graph, self._retain_graph = create_graph, retain_graph
         self._cotangents: dict[Edge, Any] = {}
-        self._queue: list[tuple[int, TapeNode]] = []
+        self._queue: list[tuple[int, Node]] = []
         self._useful: set[Edge] | None = None
 
     def run(self, roots: Sequence[Tensor], cotangents: Any, targets: Sequence[Tensor] | None) -> None:
         """From the roots to the targets, whose cotangents stay, or to every leaf."""
         for t, g in zip(roots, _cotangents(roots, cotangents), strict=True):
-            self._send(t.edge, g if self._create_graph else g.array)
+            self._send(t.edge, self._bare(g))
         kept = set() if targets is None else {t.edge for t in targets}
         self._useful = None if targets is None else kept | set(_between(roots, kept))
         with np.errstate(all="ignore"), GradMode(self._create_graph):
             while self._queue:
                 node = heapq.heappop(self._queue)[1]
-                g = self._cotangents[node] if node in kept else self._cotangents.pop(node)
-                self._remember(node, g)
+                g = self._hooked(node, self._cotangents.pop(node))
+                if node in kept:
+                    self._cotangents[node] = g
                 self._expand(node, g)
+            for t in self.leaves():
+                self._cotangents[t] = self._hooked(t, self._cotangents[t])
 
     def leaves(self) -> list[Tensor]:
         return [t for t in self._cotangents if isinstance(t, Tensor)]
@@ -113,69 +141,61 @@ class _Sweep:
         """What has arrived at a leaf or a target."""
         return as_tensor(self._cotangents.get(t.edge), t)
 
-    def _remember(self, node: TapeNode, g: Any) -> None:
-        """Keep the cotangent for the result of a node, if that still exists and has asked for it."""
-        t = None if node.retained is None else node.retained()
+    def _hooked(self, holder: Node | Tensor, g: Any) -> Any:
+        """The cotangent after the hooks of a node or a leaf; it is kept for a result that has asked for it."""
+        hooks = holder.hooks if isinstance(holder, Node) else holder._hooks
+        if hooks is not None and hooks.before:
+            g = self._bare(hooks.replaced(as_tensor(g, hooks)))
+        t = holder.retained() if isinstance(holder, Node) and holder.retained is not None else None
         if t is not None:
             self.retained.append((t, as_tensor(g, t)))
+        return g
 
-    def _expand(self, node: TapeNode, g: Any) -> None:
+    def _bare(self, g: Tensor) -> Any:
+        return g if self._create_graph else g.array
+
+    def _expand(self, node: Node, g: Any) -> None:
         """Hand the cotangent of a node on to where its operands came from."""
         edges = [e if self._useful is None or e in self._useful else None for e in node.edges]
         if all(e is None for e in edges):
             return
-        y, *xs = self._saved(node)
-        rule = node.op.vjp
-        parts = [None] * len(xs) if rule is None or g is None else rule(g, y, *xs, **node.attrs)
-        for edge, part, x in zip(edges, parts, xs, strict=True):
-            if edge is not None:
-                self._send(edge, part if part is None or part.shape == x.shape else sum_to(part, x.shape))
-
-    def _saved(self, node: TapeNode) -> Sequence[Any]:
-        """The arguments of a node's rule after the cotangent: result and operands."""
-        saved = unreleased(node)
+        parts = node.pull(g, self._create_graph)
         if not self._retain_graph:
             node.release()
-        return on_tape(node, saved) if self._create_graph else saved
+        for edge, part in zip(edges, parts, strict=True):
+            if edge is not None:
+                self._send(edge, part)
 
     def _send(self, edge: Edge, part: Any) -> None:
         known = self._cotangents.get(edge, _MISSING)
         if known is _MISSING:
             self._cotangents[edge] = part
-            if isinstance(edge, TapeNode):
+            if isinstance(edge, Node):
                 heapq.heappush(self._queue, (-edge.sequence, edge))
         elif part is not None:
-            self._cotangents[edge] = part if known is None else add(known, part)
+            self._cotangents[edge] = part if known is None else _sum(known, part)
+
+
+def _sum(a: Any, b: Any) -> Any:
+    """Of cotangents; those of a call with several results are dicts from their numbers."""
+    if not isinstance(a, dict):
+        return add(a, b)
+    out = dict(a)
+    for k, g in b.items():
+        out[k] = g if out.get(k) is None else out[k] if g is None else add(out[k], g)
+    return out
 
 
 # ------------------------------------------------------------------------------------------------------ the tape
 
 
-def unreleased(node: TapeNode) -> list[Saved]:
-    """Result and operands of a node. Raises GradientError where a backward pass has released them."""
-    if node.saved is None:
-        raise GradientError(
-            f"the tape was released by the backward pass before this one, at `{node.op.name}`",
-            expected="one backward pass per forward pass",
-            fix="y.backward(retain_graph=True) in the first pass, or compute y again",
-            loc=user_location(),
-        )
-    return node.saved
-
-
-def on_tape(node: TapeNode, saved: list[Saved]) -> list[Tensor | Blank]:
-    """The same as tensors in their places on the tape, so that what is computed from them is recorded."""
-    places = (node, *node.edges)
-    return [s if isinstance(s, Blank) else attached(s, e) for s, e in zip(saved, places, strict=True)]
-
-
-def ancestors(roots: Sequence[Tensor]) -> list[TapeNode]:
+def ancestors(roots: Sequence[Tensor]) -> list[Node]:
     """Every node that the roots depend on, operands first."""
     waiting = [t.grad_fn for t in roots if t.grad_fn is not None]
     seen = set(waiting)
     while waiting:
         for e in waiting.pop().edges:
-            if isinstance(e, TapeNode) and e not in seen:
+            if isinstance(e, Node) and e not in seen:
                 seen.add(e)
                 waiting.append(e)
     return sorted(seen, key=lambda node: node.sequence)
@@ -209,10 +229,14 @@ def required(tensors: Tensors, role: str) -> list[Tensor]:
 
 
 def _cotangents(ys: Sequence[Tensor], given: Any) -> list[Tensor]:
-    gs = list(given) if isinstance(given, list | tuple) else [given] * (given is not None) or [None] * len(ys)
+    gs = _listed(given) or [None] * len(ys)
     if len(gs) != len(ys):
         raise GradientError("one cotangent per tensor", expected=str(len(ys)), got=str(len(gs)), loc=user_location())
     return [cotangent(y, g) for y, g in zip(ys, gs, strict=True)]
+
+
+def _listed(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
 
 
 def cotangent(y: Tensor, g: Any) -> Tensor:
@@ -237,18 +261,21 @@ def cotangent(y: Tensor, g: Any) -> Tensor:
 # --------------------------------------------------------------------------------------------------------- results
 
 
-def as_tensor(g: Any, t: Tensor) -> Tensor:
+def as_tensor(g: Any, t: Tensor | Hooks) -> Tensor:
     """A cotangent of t as a tensor; None is zero."""
     if g is None:
-        return Tensor(np.zeros_like(t.array))
+        return wrapped(np.zeros(t.shape, t.dtype))
     return g if isinstance(g, Tensor) else wrapped(np.asarray(g))
 
 
 def _accumulate(t: Tensor, g: Tensor) -> None:
     """Add to `.grad`, in place unless the sum is recorded.  The first is copied: a rule may give several one array."""
-    if t.grad is None:
-        t.grad = g if g.requires_grad else wrapped(np.array(g.array, order="C"))
-    elif t.grad.requires_grad or g.requires_grad:
-        t.grad = add(t.grad, g)
+    if t._grad is None:
+        t._grad = g if g.requires_grad else wrapped(np.array(g.array, order="C"))
+    elif t._grad.requires_grad or g.requires_grad:
+        t._grad = add(t._grad, g)
     else:
-        t.grad.array += g.array
+        t._grad.array += g.array
+    if t._hooks is not None:
+        for hook in list(t._hooks.after.values()):
+            hook(t)

@@ -8,39 +8,50 @@ slices, permute, expand, detach) share memory as NumPy's do.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphc.eager.modes import mode
-from graphc.eager.node import Edge, TapeNode
-from graphc.errors import DTypeError, GradientError, OutOfRangeError, ShapeError
+from graphc.eager.hooks import Hook, Hooks, RemovableHandle
+from graphc.eager.inplace import InPlace
+from graphc.eager.modes import GradMode, mode
+from graphc.eager.node import Edge, Node, TapeNode
+from graphc.eager.select import plain, plan
+from graphc.eager.versions import version
+from graphc.eager.view import Part, Step
+from graphc.errors import DTypeError, GradientError, OutOfRangeError
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import alias, stop_gradient
+from graphc.ir.ops.linalg import matmul
 from graphc.ir.primitive import Primitive, type_of
-from graphc.ir.types import Type, numpy_dtype, short_dtype
-from graphc.numpy.array import Array
+from graphc.ir.types import numpy_dtype, short_dtype
 
 _ndarray = np.ndarray
 
 
-class Tensor(Array):
+class Tensor(InPlace):
     """`Tensor(array)` shares memory with the array; `graphc.eager.tensor(...)` copies.
 
     Raises DTypeError for element types that graphc does not have, GradientError for integers that require grad.
     """
 
-    __slots__ = ("__weakref__", "_requires_grad", "array", "grad", "grad_fn")
+    __slots__ = ("__weakref__", "_grad", "_hooks", "_requires_grad", "array", "grad_fn")
 
     array: np.ndarray[Any, Any]
-    grad: Tensor | None
-    grad_fn: TapeNode | None
+    grad_fn: Node | None
+    _grad: Tensor | None
+    _hooks: Hooks | None
+    _requires_grad: bool
+
+    watched = True
+    """Whether backward passes should notice in-place changes."""
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.array = data.array if isinstance(data, Tensor) else np.asarray(data)
         short_dtype(self.array.dtype)  # raises for types that graphc does not have
-        self.grad = None
+        self._grad = None
+        self._hooks = None
         self.grad_fn = None
         self._requires_grad = False
         if requires_grad:
@@ -53,12 +64,13 @@ class Tensor(Array):
         """Compute with the operation's NumPy rule; put it on the tape if an operand requires grad."""
         arrays: list[Any] = []
         edges: list[Edge] = []
-        tracked = False
+        tracked = 0  # a bit per operand
         for a in args:
+            tracked += tracked
             if isinstance(a, Tensor):
                 arrays.append(a.array)
                 if a._requires_grad:
-                    tracked = True
+                    tracked += 1
                     edges.append(a.grad_fn or a)
                 else:
                     edges.append(None)
@@ -76,9 +88,12 @@ class Tensor(Array):
             raise _explained(error, op, arrays, attrs) from error
         if type(y) is not _ndarray:
             y = np.asarray(y)
-        if tracked and mode.recording and y.dtype.kind == "f" and op.vjp is not None and op is not stop_gradient:
-            return wrapped(y, TapeNode(op, attrs, edges, y, arrays))
-        return wrapped(y, None)
+        shares = (y.base is not None or y is arrays[0]) and _shares(y, arrays[0])
+        if shares and len(args) > 1:
+            y, shares = y.copy(), False
+        recorded = tracked and mode.recording and y.dtype.kind == "f" and op.vjp is not None and op is not stop_gradient
+        node = TapeNode(op, attrs, edges, y, arrays, tracked) if recorded else None
+        return args[0]._viewed((op, attrs), y, node) if shares else wrapped(y, node)
 
     def __graphc_constant__(self, array: np.ndarray[Any, Any]) -> Tensor:
         return Tensor(array)
@@ -86,19 +101,80 @@ class Tensor(Array):
     def __graphc_source__(self, op: Primitive, attrs: Mapping[str, Any]) -> Tensor:
         return Tensor(op.numpy(**attrs))
 
+    def __getitem__(self, key: Any) -> Any:
+        items = plain(key)
+        if items is None:
+            return super().__getitem__(key)
+        x: Any = self
+        for op, attrs in plan(short_dtype(self.array.dtype), self.array.shape, items):
+            x = Tensor.__graphc_bind__(op, (x,), attrs)
+        return x
+
+    def __matmul__(self, other: Any) -> Any:
+        a, b = self.array, other.array if isinstance(other, Tensor) else None
+        if b is not None and a.ndim > 1 and b.ndim > 1 and a.dtype == b.dtype and a.dtype.kind == "f":
+            return Tensor.__graphc_bind__(matmul, (self, other), {})
+        return super().__matmul__(other)
+
     def clone(self) -> Tensor:
         """A copy in memory of its own, through which gradients pass."""
         copy = self.array.copy()
         if not (self._requires_grad and mode.recording):
-            return wrapped(copy, None)
-        return wrapped(copy, TapeNode(alias, {"tag": 0}, [self.edge], copy, [self.array]))
+            return wrapped(copy)
+        return wrapped(copy, TapeNode(alias, {"tag": 0}, [self.edge], copy, [self.array], 1))
 
     def copy(self) -> Tensor:
         return self.clone()
 
     def detach(self) -> Tensor:
         """The same memory, off the tape."""
-        return wrapped(self.array, None)
+        return wrapped(self.array)
+
+    def detach_(self) -> Tensor:
+        """This tensor off the tape: a leaf that does not require grad.  Raises GradientError for a view."""
+        self.grad_fn = None
+        self._requires_grad = False
+        return self
+
+    # ------------------------------------------------------------------------------------------ views and changes
+
+    @property
+    def origin(self) -> tuple[Tensor, tuple[Step, ...] | None]:
+        """The tensor that this is a view of, and the way from there; itself where it is none."""
+        return self, ()
+
+    @property
+    def _base(self) -> Tensor | None:
+        """The tensor that this is a view of."""
+        base = self.origin[0]
+        return None if base is self else base
+
+    @property
+    def _version(self) -> int:
+        """How often the memory was changed in place."""
+        return version(self.array)
+
+    def _viewed(self, step: Step, array: np.ndarray[Any, Any], node: Node | None) -> View:
+        """A view of this tensor; one made outside of the tape's sight does not know the way."""
+        base, steps = self.origin
+        view = View.__new__(View)
+        view.array = array
+        view._grad = view._hooks = None
+        view._root, view._seen = base, base.grad_fn
+        view._steps = (*steps, step) if mode.recording and steps is not None else None
+        view.grad_fn = node
+        view._requires_grad = node is not None
+        return view
+
+    def _update(self, function: Callable[..., Any], *others: Any) -> Any:
+        from graphc.eager.write import update
+
+        return update(self, function, others)
+
+    def _overwrite(self, value: Any, key: Any = ...) -> Tensor:
+        from graphc.eager.write import overwrite
+
+        return overwrite(self, value, key)
 
     # -------------------------------------------------------------------------------------------------- gradient
 
@@ -137,6 +213,22 @@ class Tensor(Array):
         return (self.grad_fn or self) if self._requires_grad else None
 
     @property
+    def grad(self) -> Tensor | None:
+        """The sum of the gradients so far.  Assigning another one raises GradientError unless it is of this type."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, g: Tensor | None) -> None:
+        if g is not None and not (isinstance(g, Tensor) and (g.dtype, g.shape) == (self.dtype, self.shape)):
+            raise GradientError(
+                "a gradient has the type of its tensor",
+                expected=f"None, or a tensor of {self.dtype}, shape {self.shape}",
+                got=f"{g.dtype}, shape {g.shape}" if isinstance(g, Tensor) else repr(g)[:60],
+                loc=user_location(),
+            )
+        self._grad = g
+
+    @property
     def retains_grad(self) -> bool:
         return self.grad_fn is not None and self.grad_fn.retained is not None and self.grad_fn.retained() is self
 
@@ -149,7 +241,41 @@ class Tensor(Array):
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
-        self.grad = None
+        self._grad = None
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(gradient)` in backward passes, once the gradient of this tensor is complete.
+
+        What it returns, unless None, takes the gradient's place.  Hooks run in the order in which they were registered,
+        before the gradient is stored; of a tensor that is changed in place later, for the values that it has now.
+        Raises GradientError for a tensor that does not require grad.
+        """
+        return RemovableHandle(self._all_hooks().before, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(tensor)` after a backward pass has added to `.grad`.  Raises GradientError unless it is a leaf."""
+        if not self.is_leaf:
+            raise GradientError("only a leaf accumulates its gradient", fix="register_hook", loc=user_location())
+        return RemovableHandle(self._all_hooks().after, hook)
+
+    def _all_hooks(self) -> Hooks:
+        """Those of a leaf are its own; of a computed tensor they belong to the node."""
+        if not self._requires_grad:
+            raise GradientError(
+                "a tensor that does not require grad has no gradient for a hook",
+                fix="x.requires_grad_()",
+                loc=user_location(),
+            )
+        node = self.grad_fn
+        known = self._hooks if node is None else node.hooks
+        if known is not None:
+            return known
+        made = Hooks(self.shape, self.dtype)
+        if node is None:
+            self._hooks = made
+        else:
+            node.hooks = made
+        return made
 
     def backward(
         self,
@@ -167,88 +293,88 @@ class Tensor(Array):
 
     @property
     def data(self) -> Tensor:
-        """The same memory, off the tape; assigning replaces the values and leaves the tape as it is."""
-        return self.detach()
+        """The same memory, off the tape, which does not notice changes made through it.
+
+        Assigning replaces the values and leaves the tape as it is.
+        """
+        t = Unwatched.__new__(Unwatched)
+        Tensor.__init__(t, self.array)
+        return t
 
     @data.setter
     def data(self, value: Any) -> None:
         self.array = Tensor(value).array
 
-    @property
-    def type(self) -> Type:
-        return Type(short_dtype(self.array.dtype), self.array.shape)
+
+_grad_fn: Any = Tensor.__dict__["grad_fn"]
+_needs: Any = Tensor.__dict__["_requires_grad"]
+"""The slots behind the properties of a view."""
+
+
+class View(Tensor):
+    """A tensor in the memory of another.  After an in-place change its place on the tape is found anew from there."""
+
+    __slots__ = ("_root", "_seen", "_steps")
+
+    _root: Tensor
+    _seen: Node | None
+    _steps: tuple[Step, ...] | None
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = self.array.dtype
-        return dtype
+    def origin(self) -> tuple[Tensor, tuple[Step, ...] | None]:
+        return self._root, self._steps
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self.array.shape
-        return shape
+    def grad_fn(self) -> Node | None:
+        self._follow()
+        node: Node | None = _grad_fn.__get__(self)
+        return node
 
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """The array itself, in shared memory.  Raises GradientError where the tape would lose track of it."""
-        if self._requires_grad:
-            raise GradientError(
-                "an array does not keep the gradient of a tensor that requires grad",
-                fix="x.detach().numpy()",
-                loc=user_location(),
-            )
-        return self.array
+    @grad_fn.setter
+    def grad_fn(self, node: Node | None) -> None:
+        _grad_fn.__set__(self, node)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
+    @property
+    def _requires_grad(self) -> bool:
+        self._follow()
+        needs: bool = _needs.__get__(self)
+        return needs
 
-    def item(self) -> float | int | bool:
-        """The only element as a Python number.  Raises ShapeError where there are more or none."""
-        if self.array.size != 1:
-            raise ShapeError(
-                "a tensor of one element is a number",
-                expected="1 element",
-                got=f"{self.array.size} elements, shape {self.array.shape}",
-                fix="index it, or use x.tolist()",
-                loc=user_location(),
-            )
-        number: float | int | bool = self.array.item()
-        return number
+    @_requires_grad.setter
+    def _requires_grad(self, needs: bool) -> None:
+        _needs.__set__(self, needs)
 
-    def tolist(self) -> Any:
-        return self.array.tolist()
+    def _follow(self) -> None:
+        """Go the way from the root again if the root has another node by now."""
+        if self._steps is None or self._root.grad_fn is self._seen:
+            return
+        self._seen = self._root.grad_fn
+        with GradMode(True):
+            again = Part(self._steps).of(self._root)
+        self.grad_fn = again.grad_fn
+        self._requires_grad = again._requires_grad
 
-    def __bool__(self) -> bool:
-        return bool(self.item())
+    def detach_(self) -> Tensor:
+        raise GradientError("a view is not taken off the tape in place", fix="x = x.detach()", loc=user_location())
 
-    def __float__(self) -> float:
-        return float(self.item())
 
-    def __int__(self) -> int:
-        return int(self.item())
+class Unwatched(Tensor):
+    """What `x.data` gives: changes made through it are not noticed, not even where a backward pass reads the values."""
 
-    def __index__(self) -> int:
-        return self.array.__index__()
+    __slots__ = ()
 
-    def __repr__(self) -> str:
-        values = np.array2string(self.array, separator=", ", prefix="tensor(")
-        parts = [values if self.array.size else f"[], shape={self.array.shape}"]
-        if self.array.dtype.name not in ("float64", "int64", "bool"):
-            parts.append(f"dtype={self.array.dtype.name}")
-        if self.grad_fn is not None:
-            parts.append(f"grad_fn={self.grad_fn}")
-        elif self._requires_grad:
-            parts.append("requires_grad=True")
-        return f"tensor({', '.join(parts)})"
+    watched = False
 
 
 _new = Tensor.__new__
 
 
-def wrapped(array: np.ndarray[Any, Any], grad_fn: TapeNode | None = None) -> Tensor:
+def wrapped(array: np.ndarray[Any, Any], grad_fn: Node | None = None) -> Tensor:
     """A tensor around a checked array, made by `grad_fn` where that is given."""
     t = _new(Tensor)
     t.array = array
-    t.grad = None
+    t._grad = None
+    t._hooks = None
     t.grad_fn = grad_fn
     t._requires_grad = grad_fn is not None
     return t
@@ -262,6 +388,11 @@ def attached(array: np.ndarray[Any, Any], edge: Edge) -> Tensor:
 
 
 _WEAK = frozenset({bool, int, float})
+
+
+def _shares(y: np.ndarray[Any, Any], x: np.ndarray[Any, Any]) -> bool:
+    """Whether an operation has returned its operand, or a view of it: NumPy's views point to the owner."""
+    return y is x or y.base is x or (y.base is not None and y.base is x.base)
 
 
 def _number(a: float, op: Primitive, args: tuple[Any, ...]) -> np.ndarray[Any, Any]:
@@ -300,3 +431,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A tensor in the array's own memory."""
     return Tensor(array)
+
+
+def from_dlpack(source: Any) -> Tensor:
+    """A tensor in the memory of another library's array, which offers `__dlpack__`; on the CPU only."""
+    return Tensor(np.from_dlpack(source))

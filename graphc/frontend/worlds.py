@@ -1,4 +1,4 @@
-"""Where a derivative is taken: in the graph that is being built, or on the eager twin's tape.
+"""Where a function is transformed: in the graph that is being built, or on the eager twin's tape.
 
 Both give arguments an identity of their own (`alias`), so that no other path to the same tensor counts.
 """
@@ -9,17 +9,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import local
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from graphc import eager
 from graphc.autodiff import forward, reverse
+from graphc.autodiff.batch import Batched, batch, replay
+from graphc.ir.closure import Closure
 from graphc.ir.graph import Graph, current_graph, is_building
 from graphc.ir.ops.arithmetic import alias
+from graphc.ir.ops.batching import repeated
+from graphc.ir.ops.shape import expand
+from graphc.ir.types import Type
+from graphc.numpy.joining import stack
 from graphc.numpy.like import zeros_like
 from graphc.numpy.promote import cast_to
-from graphc.numpy.tensor import Scalar, Tensor, as_symbolic
+from graphc.numpy.tensor import Scalar, Tensor, as_symbolic, as_value
+
+Leaves: TypeAlias = Callable[[list[Any]], list[Any]]
 
 
 class World(Protocol):
@@ -37,22 +45,38 @@ class World(Protocol):
     def pushforward(self, ys: Sequence[Any], xs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
         """jvp: zeros where y depends on no x."""
 
+    def holds(self, leaves: Sequence[Any]) -> bool:
+        """Whether a derivative taken here can go on with these tensors."""
+
+    def each(self, f: Leaves, xs: Sequence[Any]) -> list[Batched]:
+        """The results of f for every item of xs, along their first axes; f is traced, on one item."""
+
+    def rows(self, linear: Leaves, basis: Any) -> list[Any]:
+        """The results of a derivative for every item of a basis, along their first axes."""
+
     def result(self, x: Any) -> Any:
         """A tensor as the caller gets it."""
 
 
-@contextmanager
-def world_of(leaves: Sequence[Any]) -> Iterator[World]:
-    """The world of these arguments, open while the function runs and is differentiated."""
+def find_world(leaves: Sequence[Any]) -> Symbolic | Eager:
+    """The world of these arguments."""
     traced = next((x for x in leaves if isinstance(x, Tensor)), None)
     if traced is not None or is_building():
-        yield Symbolic(current_graph() if is_building() or traced is None else traced.graph)
+        return Symbolic(current_graph() if is_building() or traced is None else traced.graph)
+    return Eager(_depth() > 0 or any(isinstance(x, eager.Tensor) for x in leaves))
+
+
+@contextmanager
+def world_of(leaves: Sequence[Any]) -> Iterator[World]:
+    """The world of these arguments, open while a function runs and is differentiated."""
+    world = find_world(leaves)
+    if isinstance(world, Symbolic):
+        yield world
         return
-    keeps = _depth() > 0 or any(isinstance(x, eager.Tensor) for x in leaves)
     _local.depth = _depth() + 1
     try:
         with eager.enable_grad():
-            yield Eager(keeps)
+            yield world
     finally:
         _local.depth -= 1
 
@@ -87,6 +111,28 @@ class Symbolic:
     def pushforward(self, ys: Sequence[Any], xs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
         found = forward.jvp(self.graph, *([t.value for t in ts] for ts in (ys, xs, tangents)))
         return self._materialized(found, ys)
+
+    def holds(self, leaves: Sequence[Any]) -> bool:
+        return True
+
+    def each(self, f: Leaves, xs: Sequence[Any]) -> list[Batched]:
+        """f runs on stand-ins in the same graph, where it may read any tensor; what it made is pruned later."""
+        mapped = [as_value(x, self.graph) for x in xs]
+        items = [self._stand_in(v.type) for v in mapped]
+        ys = [as_value(y, self.graph) for y in f(items)]
+        found = batch(self.graph, ys, {i.value: v for i, v in zip(items, mapped, strict=True)})
+        return [Batched(Tensor(self.graph, y.value), y.is_mapped) for y in found]
+
+    def _stand_in(self, type_: Type) -> Tensor:
+        """A tensor like one item of a batch, that nothing else is."""
+        zero = Tensor(self.graph, self.graph.constant(0, type_.dtype))
+        tensor: Tensor = alias(expand(zero, shape=type_.shape[1:]), tag=len(self.graph))
+        return tensor
+
+    def rows(self, linear: Leaves, basis: Any) -> list[Any]:
+        size = basis.shape[0]
+        found = self.each(linear, [basis])
+        return [y.value if y.is_mapped else repeated(y.value, size) for y in found]
 
     def result(self, x: Any) -> Any:
         return x
@@ -132,5 +178,31 @@ class Eager:
         found = iter(eager.jvp(moving, list(xs), list(tangents), create_graph=self.keeps) if moving else ())
         return [next(found) if y.requires_grad else zeros_like(y) for y in ys]
 
+    def holds(self, leaves: Sequence[Any]) -> bool:
+        return not any(isinstance(x, Tensor) for x in leaves)
+
+    def each(self, f: Leaves, xs: Sequence[Any]) -> list[Batched]:
+        """f is traced in a graph of its own, whose operations then run on whole batches."""
+        graph = Closure("items")
+        mapped = [x if isinstance(x, eager.Tensor) else eager.Tensor(x) for x in xs]
+        with graph.building():
+            items = [graph.placeholder(_item_type(x)) for x in mapped]
+            ys = [as_value(y, graph) for y in f([Tensor(graph, v) for v in items])]
+        known = {v: Batched(x, True) for v, x in zip(items, mapped, strict=True)}
+        known |= {v: Batched(x, False) for v, x in graph.captured.items()}
+        return [Batched(self._untracked(y.value), y.is_mapped) for y in replay(graph, ys, known)]
+
+    def _untracked(self, x: Any) -> Any:
+        return x if isinstance(x, eager.Tensor) and x.requires_grad else self.result(x)
+
+    def rows(self, linear: Leaves, basis: Any) -> list[Any]:
+        """One pass over the tape for each."""
+        return [stack(row) for row in zip(*(linear([e]) for e in basis), strict=True)]
+
     def result(self, x: Any) -> Any:
         return x if self.keeps or not isinstance(x, eager.Tensor) else np.array(x.array)
+
+
+def _item_type(x: eager.Tensor) -> Type:
+    """The type of one item of a batch."""
+    return x.type.with_shape(x.type.shape[1:])

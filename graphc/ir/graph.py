@@ -89,6 +89,10 @@ class Graph:
         literal = Literal(np.asarray(value, numpy_dtype(dtype)) if dtype else value)
         return self.add(primitive("constant"), (), {"value": literal}, (literal.type,), building_location()).out
 
+    def capture(self, x: Any) -> Value:
+        """A tensor that is computed already, as a constant."""
+        return self.constant(np.asarray(x))
+
     def placeholder(self, type_: Type, name: str = "") -> Value:
         attrs = {"name": self._fresh(name or f"arg{len(self.inputs)}"), "dtype": type_.dtype, "shape": type_.shape}
         value = self.add(primitive("placeholder"), (), attrs, (type_,), building_location()).out

@@ -20,11 +20,12 @@ from graphc.ir.ops import index as picks
 from graphc.ir.ops import shape as views
 from graphc.ir.ops.source import iota
 from graphc.ir.poly import Poly, Size, as_size
+from graphc.ir.primitive import source_like
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.numpy import elementwise as ew
 from graphc.numpy.axes import normalize_axis
 from graphc.numpy.movement import broadcast_arrays, broadcast_to, ravel, reshape, swapaxes, transpose
-from graphc.numpy.promote import as_tensor, source_like
+from graphc.numpy.promote import as_tensor
 
 # ------------------------------------------------------------------------------------------------ the index tuple
 

@@ -17,7 +17,7 @@ from graphc.ir.location import user_location
 from graphc.ir.ops import source
 from graphc.ir.ops.arithmetic import cast
 from graphc.ir.poly import Poly
-from graphc.ir.primitive import Primitive
+from graphc.ir.primitive import source_like
 from graphc.ir.types import INTEGERS, numpy_dtype, short_dtype
 
 Convert = Callable[[Any], Any]

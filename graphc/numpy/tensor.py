@@ -98,13 +98,13 @@ _WEAK_OPS = frozenset({"add", "sub", "mul", "div", "floordiv", "mod", "pow", "ne
 
 
 def _operand(a: Any, graph: Graph) -> Any:
-    """A value, an array or a number, as `Graph.apply` takes them; an eager tensor becomes a constant."""
+    """A value, an array or a number, as `Graph.apply` takes them; an eager tensor is captured: a constant, mostly."""
     if isinstance(a, Tensor):
         if a.graph is not graph:
             raise _mismatch(a, graph)
         return a.value
     if isinstance(a, Array):
-        return np.asarray(a)
+        return graph.capture(a)
     return a
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from graphc.ir.graph import Graph
@@ -21,7 +22,7 @@ AXIS = "~"
 JOIN_WIDTH = 8  # parts of a concatenation that are read in place
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Access:
     """One read: `index` has a polynomial per dimension, or is None where it is not one (a row-major position)."""
 
@@ -29,7 +30,7 @@ class Access:
     index: tuple[Poly, ...] | None
     guarded: bool
 
-    @property
+    @cached_property
     def coordinates(self) -> tuple[str | None, ...] | None:
         """The axis that each dimension runs along, None for an extent of 1; None if it is no plain alignment."""
         if self.index is None or self.guarded:
@@ -39,7 +40,7 @@ class Access:
             if extent == 1:
                 out.append(None)
             elif is_axis(i):
-                out.append(str(i))
+                out.append(i.terms[0][0][0])
             else:
                 return None
         named = [a for a in out if a is not None]
@@ -48,7 +49,10 @@ class Access:
 
 def is_axis(index: Poly) -> bool:
     """A bare axis, whose names no dimension can have."""
-    return len(index.terms) == 1 and str(index).startswith(AXIS) and "*" not in str(index)
+    if len(index.terms) != 1:
+        return False
+    names, factor = index.terms[0]
+    return factor == 1 and len(names) == 1 and names[0].startswith(AXIS)
 
 
 @dataclass
@@ -61,9 +65,15 @@ class Footprint:
     extents: dict[str, Size] = field(default_factory=dict)
     accesses: list[Access] = field(default_factory=list)
 
-    @property
+    @cached_property
     def axes(self) -> tuple[str, ...]:
+        """All axes, once the reads are known."""
         return (*(a for a in self.result if a is not None), *self.reduced)
+
+    @cached_property
+    def sources(self) -> frozenset[int]:
+        """The nodes that are read."""
+        return frozenset(a.value.node.id for a in self.accesses)
 
     @property
     def index(self) -> list[Poly]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
+from graphc.passes.draft import Draft, draft_of, joined
+from graphc.passes.loop_order import merge_orders
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time
 DIVISIONS = frozenset({"div", "floordiv", "mod", "sqrt"})  # correctly rounded, yet too slow to be repeated
@@ -56,31 +58,17 @@ def fuse(graph: Graph) -> Fusion:
     return _Fuser(graph).run()
 
 
-@dataclass
-class _Draft:
-    """A group in the making; `below` holds every group that it depends on, directly or not."""
-
-    spaces: list[Footprint]
-    below: set[int] = field(default_factory=set)
-
-    @property
-    def ids(self) -> set[int]:
-        return {s.node.id for s in self.spaces}
-
-    def has(self, trait: str) -> bool:
-        return any(trait in s.node.op.traits for s in self.spaces)
-
-
 class _Fuser:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.anchors = find_anchors(graph)
-        self.drafts: dict[int, _Draft] = {}  # by number; a merged group keeps the number of one part
+        self.drafts: dict[int, Draft] = {}  # by number; a merged group keeps the number of one part
         self.number: dict[int, int] = {}  # node -> number of its group
+        self.spaces: dict[int, Footprint] = {}  # node -> what it reads
         self.same: dict[str, str] = {}  # union-find over axes
         self.trail: list[str] = []  # keys of `same` in the order in which they came, to take them back
         self.extents: dict[str, Size] = {}
-        self.read_by: dict[Value, list[int]] = {}
+        self.read_by: dict[int, list[int]] = {}  # node -> nodes
         self.results = {storage(v, self.anchors) for v in graph.outputs}
         self.reasons: dict[tuple[int, int], str] = {}
 
@@ -99,14 +87,16 @@ class _Fuser:
         """Open a group for a node, then merge it with the groups it reads, the latest first."""
         node = space.node
         self.extents.update(space.extents)
-        for v in {a.value for a in space.accesses}:
-            self.read_by.setdefault(v, []).append(node.id)
-        read = [a.value.node.id for a in space.accesses if a.value.node.id in self.anchors]
-        draft = _Draft([space])
+        self.spaces[node.id] = space
+        for k in sorted(space.sources):
+            self.read_by.setdefault(k, []).append(node.id)
+        read = space.sources & self.number.keys()
+        below = 0
         for other in {self.number[r] for r in read}:
-            draft.below |= {other} | self.drafts[other].below
-        self.drafts[node.id], self.number[node.id] = draft, node.id
-        for r in sorted(set(read), reverse=True):
+            self.drafts[other].readers.add(node.id)
+            below |= 1 << other | self.drafts[other].below
+        self.drafts[node.id], self.number[node.id] = draft_of([space], self.read_by, below), node.id
+        for r in sorted(read, reverse=True):
             if "contraction" in node.op.traits:
                 self.reasons[r, node.id] = "operands of a matrix product are stored"
                 continue
@@ -132,14 +122,23 @@ class _Fuser:
         return ""
 
     def _join(self, mine: int, other: int) -> None:
-        a, b = self.drafts[mine], self.drafts.pop(other)
-        a.spaces = sorted(a.spaces + b.spaces, key=lambda s: s.node.id)
-        a.below = (a.below | b.below) - {mine, other}
-        for s in b.spaces:
-            self.number[s.node.id] = mine
-        for d in self.drafts.values():
-            if d is not a and d.below & {mine, other}:
-                d.below = (d.below - {other}) | {mine} | a.below
+        """One group of two, under the number that third groups know, so that few of them have to be told."""
+        kept, gone = (other, mine) if self._is_read(other, mine) else (mine, other)
+        a, b = self.drafts[kept], self.drafts[gone]
+        parts = 1 << kept | 1 << gone
+        below = (a.below | b.below) & ~parts
+        is_news = self._is_read(gone, kept) or (below & ~a.below and self._is_read(kept, gone))
+        del self.drafts[gone]
+        self.drafts[kept] = joined(a, b, self._find, below)
+        self.number.update(dict.fromkeys(b.ids, kept))
+        for d in self.drafts.values() if is_news else ():
+            if d.below & parts:
+                d.below = d.below & ~parts | 1 << kept | below
+
+    def _is_read(self, number: int, partner: int) -> bool:
+        """Whether a third group reads this one."""
+        draft = self.drafts[number]
+        return not draft.readers <= draft.ids | self.drafts[partner].ids
 
     # ------------------------------------------------------------------------------------------------- improving
 
@@ -154,23 +153,21 @@ class _Fuser:
 
     def _readers(self, value: Value) -> set[int]:
         """Groups that read a value; for a result of the graph none can take it over."""
-        return set() if value in self.results else {self.number[n] for n in self.read_by.get(value, ())}
+        return set() if value in self.results else {self.number[n] for n in self.read_by.get(value.node.id, ())}
 
     def _operands_are_stored(self, node: Node, mine: int) -> bool:
-        space = next(s for s in self.drafts[mine].spaces if s.node is node)
-        inside = [a.value for a in space.accesses if self.number.get(a.value.node.id) == mine]
+        inside = [a.value for a in self.spaces[node.id].accesses if self.number.get(a.value.node.id) == mine]
         return bool(inside) and all(self._readers(v) - {mine} or v in self.results for v in inside)
 
     def _move(self, node: Node, mine: int, reader: int) -> None:
-        draft = self.drafts[mine]
-        space = next(s for s in draft.spaces if s.node is node)
-        alone = -1 - node.id
-        self.drafts[alone], self.number[node.id] = _Draft([space], {mine} | draft.below), alone
-        draft.spaces.remove(space)
+        before, space, alone = self.drafts[mine], self.spaces[node.id], len(self.graph) + node.id
+        rest = [s for s in before.spaces if s is not space]
+        self.drafts[mine] = draft_of(rest, self.read_by, before.below)
+        self.drafts[alone] = draft_of([space], self.read_by, 1 << mine | before.below)
+        self.number[node.id] = alone
         if self._merge(reader, alone):
             del self.drafts[alone]
-            self.number[node.id] = mine
-            draft.spaces = sorted([*draft.spaces, space], key=lambda s: s.node.id)
+            self.drafts[mine], self.number[node.id] = before, mine
 
     def _merge_siblings(self) -> None:
         """Kernels that read one array over one space, and do not depend on each other, read it together."""
@@ -181,12 +178,12 @@ class _Fuser:
                     self._merge(mine, other)
 
     def _depend(self, x: int, y: int) -> bool:
-        return x in self.drafts[y].below or y in self.drafts[x].below
+        return bool(self.drafts[y].below >> x & 1 or self.drafts[x].below >> y & 1)
 
     # -------------------------------------------------------------------------------------------------- legality
 
     @staticmethod
-    def _kinds(a: _Draft, b: _Draft) -> str:
+    def _kinds(a: Draft, b: Draft) -> str:
         if len(a.spaces) + len(b.spaces) > LARGEST:
             return f"a kernel holds at most {LARGEST} operations"
         for x, y in ((a, b), (b, a)):
@@ -199,32 +196,35 @@ class _Fuser:
     def _between(self, mine: int, other: int) -> str:
         """Would a third group have to run both after the one and before the other?"""
         for first, last in ((other, mine), (mine, other)):
-            for k in self.drafts[last].below - {first}:
-                if first in self.drafts[k].below:
+            if self.drafts[last].below >> first & 1:
+                direct = {self.number[n] for n in self.drafts[last].sources if n in self.number}
+                if any(self.drafts[k].below >> first & 1 for k in direct - {first, last}):
                     return "another kernel lies between them"
         return ""
 
-    def _align(self, a: _Draft, b: _Draft) -> str:
+    def _align(self, a: Draft, b: Draft) -> str:
         """Identify axes: first as the reads demand, then as shared operands and equal extents suggest."""
         if not self._demand(a, b):
             return "it is read at another position than it is computed at"
         self._suggest(self._shared_reads(a, b), a, b)
-        if not self._classes(a) & self._classes(b) and self._classes(a) and self._classes(b):
+        mine, other = self._classes(a), self._classes(b)
+        if mine and other and not mine & other:
             return "they share no axis"
         self._suggest(self._equal_extents(a, b), a, b)
         for x, y in ((a, b), (b, a)):
             if x.has("contraction") and not self._classes(y) <= self._product_axes(x):
                 return "it runs over more than the result of the matrix product"
-        if self._order([*a.spaces, *b.spaces]) is None:
+        if self._order(a, b) is None:
             return "no loop order suits both"
         return ""
 
-    def _demand(self, a: _Draft, b: _Draft) -> bool:
+    def _demand(self, a: Draft, b: Draft) -> bool:
         for reader, writer in ((a, b), (b, a)):
-            homes = {s.node.id: s.result for s in writer.spaces}
+            if reader.sources.isdisjoint(writer.ids):
+                continue
             for access in (x for s in reader.spaces for x in s.accesses):
-                home = homes.get(access.value.node.id)
-                if home is not None and not self._equate(access.coordinates, home):
+                k = access.value.node.id
+                if k in writer.ids and not self._equate(access.coordinates, self.spaces[k].result):
                     return False
         return self._injective(a, b)
 
@@ -238,7 +238,7 @@ class _Fuser:
             self._unite(x, y)
         return True
 
-    def _suggest(self, pairs: Iterable[tuple[str, str]], a: _Draft, b: _Draft) -> None:
+    def _suggest(self, pairs: Iterable[tuple[str, str]], a: Draft, b: Draft) -> None:
         """Identify pairs of axes where nothing speaks against it."""
         for x, y in pairs:
             mark = len(self.trail)
@@ -247,26 +247,25 @@ class _Fuser:
                 if not self._injective(a, b):
                     self._take_back(mark)
 
-    def _shared_reads(self, a: _Draft, b: _Draft) -> Iterator[tuple[str, str]]:
+    def _shared_reads(self, a: Draft, b: Draft) -> Iterator[tuple[str, str]]:
         """Axes along which both read one array at the same coordinates."""
-        seen = {x.value: c for s in b.spaces for x in s.accesses if (c := x.coordinates)}
-        for x in (x for s in a.spaces for x in s.accesses):
-            mine, other = x.coordinates, seen.get(x.value)
-            if mine and other:
+        for v, mine in a.reads.items():
+            other = b.reads.get(v)
+            if other:
                 yield from ((p, q) for p, q in zip(mine, other, strict=True) if p and q)
 
-    def _equal_extents(self, a: _Draft, b: _Draft) -> Iterator[tuple[str, str]]:
+    def _equal_extents(self, a: Draft, b: Draft) -> Iterator[tuple[str, str]]:
         """Axes of one side that the other has not, paired in order by extent."""
         for x in self._sorted(a, self._classes(a) - self._classes(b)):
             for y in self._sorted(b, self._classes(b) - self._classes(a)):
                 yield x, y
 
-    def _sorted(self, d: _Draft, classes: set[str]) -> list[str]:
-        return [c for c in self._order(d.spaces) or () if c in classes]
+    def _sorted(self, d: Draft, classes: set[str]) -> list[str]:
+        return [c for c in self._order(d) or () if c in classes]
 
-    def _injective(self, *drafts: _Draft) -> bool:
+    def _injective(self, *drafts: Draft) -> bool:
         """No node has two of its axes identified."""
-        return all(len({self._find(x) for x in s.axes}) == len(s.axes) for d in drafts for s in d.spaces)
+        return all(len(set(map(self._find, chain))) == len(chain) for d in drafts for chain in d.chains)
 
     def _unite(self, x: str, y: str) -> None:
         p, q = self._find(x), self._find(y)
@@ -283,18 +282,18 @@ class _Fuser:
             axis = self.same[axis]
         return axis
 
-    def _classes(self, d: _Draft) -> set[str]:
-        return {self._find(x) for s in d.spaces for x in s.axes}
+    def _classes(self, d: Draft) -> set[str]:
+        return {self._find(x) for chain in d.chains for x in chain}
 
-    def _product_axes(self, d: _Draft) -> set[str]:
+    def _product_axes(self, d: Draft) -> set[str]:
         space = next(s for s in d.spaces if "contraction" in s.node.op.traits)
         return {self._find(x) for x in space.result if x is not None}
 
     # ----------------------------------------------------------------------------------------------------- order
 
-    def _order(self, spaces: Sequence[Footprint]) -> list[str] | None:
-        chains = [[self._find(x) for x in preferred_order(s)] for s in sorted(spaces, key=lambda s: s.node.id)]
-        return merge_orders(chains)
+    def _order(self, *drafts: Draft) -> list[str] | None:
+        chains = sorted((first, chain) for d in drafts for chain, first in d.chains.items())
+        return merge_orders(dict.fromkeys(tuple(map(self._find, chain)) for _, chain in chains))
 
     # -------------------------------------------------------------------------------------------------- finishing
 
@@ -303,12 +302,11 @@ class _Fuser:
         for number, key in enumerate(self._topological()):
             yield self._group(number, self.drafts[key], needed)
 
-    def _group(self, number: int, d: _Draft, needed: set[Value]) -> Group:
-        order = self._order(d.spaces)
+    def _group(self, number: int, d: Draft, needed: set[Value]) -> Group:
+        order = self._order(d)
         assert order is not None
         short = {c: f"i{k}" for k, c in enumerate(order)}
-        ids = d.ids
-        reads = {a.value: None for s in d.spaces for a in s.accesses if a.value.node.id not in ids}
+        reads = {a.value: None for s in d.spaces for a in s.accesses if a.value.node.id not in d.ids}
         return Group(
             number,
             tuple(s.node for s in d.spaces),
@@ -329,52 +327,12 @@ class _Fuser:
     def _topological(self) -> list[int]:
         """Groups after those they depend on, otherwise in program order."""
         first = {key: min(d.ids) for key, d in self.drafts.items()}
-        return sorted(self.drafts, key=lambda key: (len(self.drafts[key].below), first[key]))
+        return sorted(self.drafts, key=lambda key: (self.drafts[key].below.bit_count(), first[key]))
 
 
 def is_cheap(node: Node) -> bool:
     """Elementwise arithmetic that costs less than a store and a load."""
     return node.op.is_elementwise and node.op.ulp <= 0.5 and node.op.name not in DIVISIONS
-
-
-def preferred_order(space: Footprint) -> list[str]:
-    """The loop order that suits a node: along its result, and along its largest operand where it reduces."""
-    result = [a for a in space.result if a is not None]
-    if not space.reduced:
-        return result
-    if "contraction" in space.node.op.traits:
-        return _product_order(space, result)
-    reads = [[x for x in a.coordinates if x] for a in space.accesses if a.coordinates]
-    along = max(reads, key=len, default=[])
-    merged = merge_orders([along, result]) if set(along) >= set(space.axes) else None
-    return merged or [*result, *space.reduced]
-
-
-def _product_order(space: Footprint, result: list[str]) -> list[str]:
-    """i, k, j; or i, j, k (dot products) where the right operand lies along k in memory."""
-    (k,) = space.reduced
-    right = space.accesses[-1].index if space.accesses else None
-    along_k = right is not None and k in right[-1].names
-    shape = space.node.types[0].shape
-    if along_k or shape[-1] == 1:
-        return [*result, k]
-    return [*result[:-1], k, result[-1]]
-
-
-def merge_orders(chains: Iterable[Sequence[str]]) -> list[str] | None:
-    """One sequence that has every chain as a subsequence, or None; items come as early as the chains name them."""
-    after: dict[str, set[str]] = {}
-    for chain in chains:
-        for k, x in enumerate(chain):
-            after.setdefault(x, set()).update(chain[:k])
-    out: list[str] = []
-    while len(out) < len(after):
-        done = set(out)
-        ready = next((x for x, before in after.items() if x not in done and before <= done), None)
-        if ready is None:
-            return None
-        out.append(ready)
-    return out
 
 
 __all__ = ["Access", "Fusion", "Group", "fuse", "merge_orders"]

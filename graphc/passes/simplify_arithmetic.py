@@ -24,6 +24,7 @@ from graphc.ir.ops.arithmetic import (
     sub,
     trunc,
 )  # fmt: skip
+from graphc.ir.ops.custom import custom
 from graphc.ir.ops.logic import and_, eq, maximum, minimum, ne, or_, xor
 from graphc.ir.ops.maths import cos, cosh
 from graphc.ir.types import FLOATS, INTEGERS, UNSIGNED, numpy_dtype
@@ -33,9 +34,9 @@ from graphc.passes.rewrite import Result, RuleSet
 rule = RuleSet("simplify")
 
 
-@rule(alias, stop_gradient)
+@rule(alias, stop_gradient, custom)
 def drop_gradient_markers(n: Node) -> Result:
-    """alias(x), stop_gradient(x) -> x: they speak to autodiff, which is done"""
+    """alias(x), stop_gradient(x), custom(x, ...) -> x: they speak to autodiff, which is done"""
     return n.inputs[0]
 
 

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 
 from graphc.codegen.emit_entry import entry_text
 from graphc.codegen.engine import emit_object
-from graphc.runtime.program import Program, Signature, Site, entry_spec
+from graphc.runtime.program import Entry, Program, Signature, Site
 from graphc.runtime.stages import Stages
 
 
 def build(stages: Stages, signature: Signature) -> Program:
     """Compile what is not compiled yet, and emit the object code."""
-    text = stages.llvm
-    if signature.is_static:
-        text += entry_text(entry_spec(stages.plan, signature))
+    text = stages.llvm + entry_text(Entry(stages.plan, signature).spec)
     return Program(emit_object(text), stages.plan, dict(_sites(stages)))
 
 

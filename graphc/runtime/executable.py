@@ -1,8 +1,9 @@
 """A compiled graph: called with arrays, it gives arrays.
 
-`Native` owns machine code; where every extent is a number it has an entry point that Python calls directly.  With
-symbolic extents one machine code serves all sizes: a binding of the symbols gives it another table of words and another
-arena.  `Reference` is level O0: the operations' own NumPy rules, one after the other.
+`Native` owns machine code with an entry point that Python calls directly.  With symbolic extents one machine code
+serves all sizes: a binding of the symbols gives it another table of words and another arena, and the entry takes
+arguments of the sizes that were bound last without leaving native code.  `Reference` is level O0: the operations' own
+NumPy rules, one after the other.
 """
 
 from __future__ import annotations
@@ -19,20 +20,21 @@ from graphc.codegen import entry
 from graphc.codegen.engine import Library
 from graphc.codegen.pool import default_threads, fork_address
 from graphc.config import current
-from graphc.errors import OutOfRangeError, SignatureError
+from graphc.errors import FeedError, OutOfRangeError, SignatureError
 from graphc.ir.evaluate import bind_dims, evaluate
 from graphc.ir.graph import Graph
+from graphc.ir.location import user_location
 from graphc.ir.types import numpy_dtype
 from graphc.runtime.cache import kept_program
 from graphc.runtime.program import (
     Argument,
     Constant,
+    Entry,
     Extent,
     Planned,
     Program,
     Result,
     Signature,
-    entry_spec,
     numbers,
 )
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 ALIGNMENT = 64  # of the arena: one cache line, one AVX-512 vector
+REMEMBERED = 16  # bindings that keep their arena
 
 
 def compile_graph(
@@ -71,10 +74,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class _Binding:
-    """What the values of the symbolic extents decide: the table of words, the arena, the shapes of the results."""
+    """What the values of the symbolic extents decide: the words, the arena, the entry's block, the results' shapes."""
 
     table: Array
     arena: Array
+    block: list[int]
     shapes: tuple[tuple[int, ...], ...]
 
 
@@ -89,15 +93,14 @@ class Native:
         self._signature = Signature(self.types, self.results, unwrap)
         self.program = kept_program(graph, f"{self._options} {unwrap}", self._build)
         self._fork = fork_address(threads or current().threads or default_threads())
+        self._entry = Entry(self.program.plan, self._signature)
+        self._block = np.full(max(1, len(self._entry.cells)), -1, np.int64)  # no extent is -1: nothing fits yet
         self._bindings: dict[tuple[int, ...], _Binding] = {}
+        self._bound: _Binding | None = None  # what the entry's block says
         words = self.program.plan.words
         self._arguments = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Argument)]
         self._outputs = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Result)]
-        self.native: Callable[..., Any] | None = None
-        if self._signature.is_static:
-            self.native = self._link_entry()
-        else:
-            self.library = Library(self.program.object, ["run"])
+        self.native: Callable[..., Any] = self._link()
         self._run = entry.run_function(self.library["run"])
         how = "compiled" if "stages" in vars(self) else "loaded from the cache"
         self._origin = f"{how} in {(time.perf_counter() - started) * 1e3:.0f} ms"
@@ -114,17 +117,16 @@ class Native:
 
         return build(self.stages, self._signature)
 
-    def _link_entry(self) -> Callable[..., Any]:
-        spec = entry_spec(self.program.plan, self._signature)
-
+    def _link(self) -> Callable[..., Any]:
         def slow(*args: Any) -> Any:
             results = self(*self._checked(args))
             return results[0] if self._signature.is_single else results
 
-        binding = self._binding({})
-        bindings = entry.Bindings(slow, self._fail, binding.arena.ctypes.data, self._fork)
-        self.library = Library(self.program.object, ["run", "entry"], entry.entry_imports(spec, bindings))
-        return entry.bind_entry(self.library, spec, bindings, keep=(binding, self.program))
+        arena = self._bind({}).arena.ctypes.data if self._signature.is_static else 0
+        bindings = entry.Bindings(slow, self._fail, arena, self._fork, self._block.ctypes.data)
+        imports = entry.entry_imports(self._entry.spec, bindings)
+        self.library = Library(self.program.object, ["run", "entry"], imports)
+        return entry.bind_entry(self.library, self._entry.spec, bindings, keep=self)
 
     # --------------------------------------------------------------------------------------------------- calling
 
@@ -133,8 +135,7 @@ class Native:
 
         Raises FeedError where symbolic extents do not agree, OutOfRangeError for a run-time index outside its axis.
         """
-        dims = bind_dims(self.types, arrays)
-        binding = self._bindings.get(tuple(dims.values())) or self._binding(dims)
+        binding = self._bind(bind_dims(self.types, arrays))
         outputs = [np.empty(s, numpy_dtype(t.dtype)) for s, t in zip(binding.shapes, self.results, strict=True)]
         inputs = [_plain(a) for a in arrays]
         table = binding.table.copy()
@@ -150,11 +151,13 @@ class Native:
     def _checked(self, args: tuple[Any, ...]) -> list[Array]:
         """Arguments that the entry did not take: other strides, or not what was declared."""
         if len(args) != len(self.types):
-            raise SignatureError("wrong number of arguments", expected=str(len(self.types)), got=str(len(args)))
+            count = str(len(self.types)), str(len(args))
+            raise SignatureError("wrong number of arguments", expected=count[0], got=count[1], loc=user_location())
         for a, t in zip(args, self.types, strict=True):
-            if not isinstance(a, np.ndarray) or a.dtype.newbyteorder("=") != numpy_dtype(t.dtype) or a.shape != t.shape:
+            if not isinstance(a, np.ndarray) or a.dtype.newbyteorder("=") != numpy_dtype(t.dtype):
                 got = f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__
-                raise SignatureError("an argument of another type", expected=f"an array {t}", got=got)
+                raise FeedError("an argument of another type", expected=f"an array {t}", got=got, loc=user_location())
+        bind_dims(self.types, args)
         return list(args)
 
     def _fail(self, status: int) -> NoReturn:
@@ -167,25 +170,38 @@ class Native:
 
     # --------------------------------------------------------------------------------------------------- binding
 
+    def _bind(self, dims: Mapping[str, int]) -> _Binding:
+        """The binding for these extents, which the entry takes from now on without asking."""
+        key = tuple(dims.values())
+        if key not in self._bindings:
+            if len(self._bindings) >= REMEMBERED:
+                del self._bindings[next(iter(self._bindings))]
+            self._bindings[key] = self._binding(dims)
+        binding = self._bindings[key]
+        if binding is not self._bound:
+            self._block[: len(binding.block)] = binding.block
+            self._bound = binding
+        return binding
+
     def _binding(self, dims: Mapping[str, int]) -> _Binding:
         """Plan the arena and fill in all words but the addresses of arguments and results."""
         plan = self.program.plan
         layout = plan.arena(dims)
         arena = _aligned(layout.size)
+        start = arena.ctypes.data
         table = np.zeros(max(1, len(plan.words)), np.int64)
         for n, w in enumerate(plan.words):
             match w:
                 case Planned(name):
-                    table[n] = arena.ctypes.data + layout.offsets[name]
+                    table[n] = start + layout.offsets[name]
                 case Constant(literal):
                     table[n] = literal.array.ctypes.data
                 case Extent():
                     table[n] = w.evaluate(dims)
                 case Argument() | Result():
                     pass
-        binding = _Binding(table, arena, tuple(numbers(t.shape, dims) for t in self.results))
-        self._bindings[tuple(dims.values())] = binding
-        return binding
+        block = self._entry.block(dims, layout.offsets, start)
+        return _Binding(table, arena, block, tuple(numbers(t.shape, dims) for t in self.results))
 
     def peak_bytes(self, dims: Mapping[str, int] | None = None) -> int:
         """The size of the arena: all storage but arguments, results and constants."""

@@ -7,7 +7,7 @@ planned from the steps in which each array is alive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -117,38 +117,58 @@ class Site:
 
 @dataclass(frozen=True)
 class Program:
-    """`object` exports `run`, and `entry` where the signature is static; a failed check gives a number of `sites`."""
+    """`object` exports `run` and `entry`; a failed check gives a number of `sites`."""
 
     object: bytes
     plan: Plan
     sites: Mapping[int, Site]
 
 
-def entry_spec(plan: Plan, signature: Signature) -> entry.EntrySpec:
-    """The entry's view of a program in which all extents are numbers."""
-    outputs = tuple(entry.Output(j) for j in range(len(signature.outputs)))
-    return entry.EntrySpec(
-        inputs=tuple(entry.ArrayType(t.dtype, numbers(t.shape, {})) for t in signature.inputs),
-        outputs=tuple(entry.ArrayType(t.dtype, numbers(t.shape, {})) for t in signature.outputs),
-        words=tuple(_entry_words(plan)),
-        returns=outputs[0] if signature.is_single else outputs,
-    )
+Changing: TypeAlias = Poly | Planned
+"""What a cell of the entry's block holds: an extent, or an address in the arena."""
 
 
-def _entry_words(plan: Plan) -> Iterator[entry.Word]:
-    offsets = plan.arena({}).offsets
-    for w in plan.words:
+class Entry:
+    """The entry's view of a program: its `spec`, and what the cells of its block hold, in order.
+
+    Where all extents are numbers there are no cells: shapes and offsets are part of the code.
+    """
+
+    def __init__(self, plan: Plan, signature: Signature) -> None:
+        self.cells: list[Changing] = []
+        self._offsets = plan.arena({}).offsets if signature.is_static else {}
+        inputs = tuple(entry.ArrayType(t.dtype, tuple(map(self._extent, t.shape))) for t in signature.inputs)
+        outputs = tuple(entry.ArrayType(t.dtype, self._shape(t)) for t in signature.outputs)
+        results = tuple(entry.Output(j) for j in range(len(outputs)))
+        words = tuple(self._word(w) for w in plan.words)
+        self.spec = entry.EntrySpec(inputs, outputs, words, results[0] if signature.is_single else results)
+
+    def _cell(self, content: Changing) -> entry.Cell:
+        self.cells.append(content)
+        return entry.Cell(len(self.cells) - 1)
+
+    def _extent(self, e: Size) -> int | entry.Cell:
+        return e if isinstance(e, int) else self._cell(e)
+
+    def _shape(self, t: Type) -> tuple[int | entry.Cell, ...]:
+        return tuple(self._cell(Poly.of(e)) for e in t.shape) if not t.is_static else numbers(t.shape, {})
+
+    def _word(self, w: Word) -> entry.Word:
         match w:
             case Argument(k):
-                yield entry.Input(k)
+                return entry.Input(k)
             case Result(j):
-                yield entry.Output(j)
-            case Planned(name):
-                yield entry.Arena(offsets[name])
+                return entry.Output(j)
             case Constant(literal):
-                yield entry.Address(literal.array.ctypes.data)
-            case Extent():
-                yield entry.Number(w.evaluate({}))
+                return entry.Address(literal.array.ctypes.data)
+            case Planned(name):
+                return entry.Arena(self._offsets[name]) if self._offsets else self._cell(w)
+            case Extent(symbol):
+                return self._cell(parse_poly(symbol))
+
+    def block(self, dims: Mapping[str, int], offsets: Mapping[str, int], arena: int) -> list[int]:
+        """The numbers for the cells, for given values of the symbolic extents and an arena at that address."""
+        return [c.evaluate(dims) if isinstance(c, Poly) else arena + offsets[c.name] for c in self.cells]
 
 
 def numbers(shape: Shape, dims: Mapping[str, int]) -> tuple[int, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.errors import SignatureError
+from graphc.errors import FeedError, SignatureError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.node import Value
 from graphc.runtime.executable import Executable
@@ -49,10 +50,9 @@ class RunPlan:
         if self.native is None:
             results = self.executable(*self.check(values), *reads)
             return results[0] if len(results) == 1 else results
-        try:
+        with suppress(SignatureError, FeedError):
             return self.native(*values, *reads)
-        except SignatureError:  # not exactly what is declared: convert it, or refuse it by the names of the feeds
-            return self.native(*self.check(values), *reads)
+        return self.native(*self.check(values), *reads)  # not exactly what is declared: converted, or refused by name
 
     def _read(self) -> list[Array]:
         values = self.state.snapshot()

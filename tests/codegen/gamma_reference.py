@@ -20,9 +20,9 @@ LARGE, STEPS, TERMS = 8, 32, 48
 
 
 def zeta_minus_one(k: int) -> Any:
-    """By 40 terms and Euler and Maclaurin's sum of the others."""
-    n, e = np.longdouble(40), np.longdouble(k)
-    head = sum(np.longdouble(j) ** -e for j in range(2, 40))
+    """By 300 terms, smallest first, and Euler and Maclaurin's sum of the others."""
+    n, e = np.longdouble(300), np.longdouble(k)
+    head = sum(np.longdouble(j) ** -e for j in range(299, 1, -1))
     corrections = e / 12 / n - e * (e + 1) * (e + 2) / 720 / n**3
     corrections += e * (e + 1) * (e + 2) * (e + 3) * (e + 4) / 30240 / n**5
     return head + n**-e * (n / (e - 1) + np.longdouble(0.5) + corrections)
@@ -80,8 +80,11 @@ def _reflected(x: Array, log: Array, psi: Array, prime: Array) -> Triple:
     angle = PI * (x - np.rint(x))
     sine = np.abs(np.sin(angle))
     pole = (x < 0) & (x == np.floor(x))
+    psi = np.where(x == 0, -1 / x, psi)  # of the sign that the recurrence loses
     return (
         np.where(x < 0, np.where(pole | np.isinf(x), np.inf, np.log(PI / sine) - log), log).astype(x.dtype),
-        np.where(x < 0, np.where(pole, np.nan, psi - PI / np.tan(angle)), psi).astype(x.dtype),
+        np.where(x < 0, np.where(pole, np.nan, psi - PI / np.tan(angle)), np.where(x == 0, -1 / x, psi)).astype(
+            x.dtype
+        ),
         np.where(x < 0, (PI / sine) ** 2 - prime, prime).astype(x.dtype),
     )

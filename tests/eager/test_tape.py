@@ -449,8 +449,8 @@ def test_arrays_that_no_rule_reads_are_freed_at_once():
 def test_grad_fn_shows_the_tape():
     x = leaf(1.0)
     y = ew.tanh(x) * 2.0
-    assert y.grad_fn is not None and y.grad_fn.name == "MulBackward"
+    assert y.grad_fn is not None and y.grad_fn.name() == "MulBackward"
     (inner, position), (none, _) = y.grad_fn.next_functions
-    assert inner.name == "TanhBackward" and position == 0 and none is None
+    assert inner.name() == "TanhBackward" and position == 0 and none is None
     assert inner.next_functions[0][0].variable is x
     assert mul(x, x).grad_fn.sequence > inner.sequence

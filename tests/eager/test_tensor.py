@@ -9,7 +9,7 @@ import pytest
 
 from graphc import eager
 from graphc.eager import Tensor, from_numpy, tensor
-from graphc.errors import DTypeError, GradientError, OutOfRangeError, ShapeError, UnsupportedError
+from graphc.errors import DTypeError, GradientError, OutOfRangeError, ShapeError
 from graphc.ir.graph import Graph
 from graphc.ir.ops.arithmetic import add, cast
 from graphc.ir.ops.index import gather
@@ -236,13 +236,6 @@ def test_an_index_outside_is_an_error():
 def test_a_number_that_does_not_fit_is_an_error():
     with pytest.raises(DTypeError, match="uint8"):
         add(tensor([1], "u8"), 300)
-
-
-def test_items_cannot_be_assigned():
-    x = tensor([1.0, 2.0])
-    with pytest.raises(UnsupportedError, match=r"np\.where"):
-        x[0] = 5.0
-    assert x.tolist() == [1.0, 2.0]
 
 
 def test_numbers_are_weak():

@@ -27,7 +27,10 @@ GRAIN = 1 << 20  # multiplications that are worth a chunk
 
 
 def product_kernel(cluster: Cluster, features: frozenset[str]) -> ProductKernel | None:
-    """The kernel of a cluster that holds a large product of plain f32 or f64 arrays; None for any other."""
+    """The kernel of a cluster that holds a large product of plain f32 or f64 arrays; None for any other.
+
+    It writes C before all operands have been read: no output may share storage with an input.
+    """
     cluster = normalise(cluster)
     found = find_product(cluster)
     if found is None:

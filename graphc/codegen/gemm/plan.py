@@ -17,7 +17,7 @@ from graphc.codegen.gemm.registers import Registers
 NEAR_CACHE = 48 * 1024  # bytes of the first-level cache
 PAGE_REACH = 192 * 1024  # bytes whose pages the first-level translation buffer holds
 PAGE = 4096
-SWEEPS = 96  # rows of A from which a copy of B pays
+SWEEPS, SWEEPS_OF_PAGES = 48, 24  # rows of A from which a copy of B pays; where its rows meet in one cache set
 BLOCK_ROWS = 240  # rows of A that stay in the second-level cache
 DEPTH = 2048  # bytes along k of one packed panel of f32; three quarters of the items for f64
 SHALLOW = 128  # steps of k per block where the rows of B lie on different pages
@@ -103,7 +103,8 @@ class _Planner:
         if self.p.b.column != 1:
             self.reasons.append("B is packed: its rows are not contiguous")
             return True
-        if self.bytes_b > NEAR_CACHE and self.p.rows >= SWEEPS:
+        least = SWEEPS_OF_PAGES if self.p.b.row * self.item % PAGE == 0 else SWEEPS
+        if self.bytes_b > NEAR_CACHE and self.p.rows >= least:
             self.reasons.append(f"B is packed: {self.bytes_b} bytes are read for each of {self.p.m} rows")
             return True
         why = "fits the nearest cache" if self.bytes_b <= NEAR_CACHE else f"is read for {self.p.m} rows only"

@@ -124,6 +124,8 @@ def _product(cluster: Cluster, r: Reduction, left: Place, right: Place) -> Produ
     row, column = max(rows, key=lambda a: usual(extents[a])), columns[-1]
     batch = tuple(a for a in kept if a not in (row, column))
     a, b, c = _matrix(left, batch, row, k), _matrix(right, batch, k, column), _matrix(result, batch, row, column)
+    if extents[row].constant is None and not all(row in e.axes for e in cluster.effects if e is not r):
+        return None  # where there are no rows nothing would be done
     counts, n = _numbers(extents[x] for x in batch), extents[column].constant
     if a is None or b is None or c is None or counts is None or n is None or (counts and not extents[row].constant):
         return None

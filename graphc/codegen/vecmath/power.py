@@ -1,6 +1,7 @@
 """pow: 2^(y log2 |x|) with the logarithm good to many more digits than the result, then the special cases of IEEE 754.
 
-An error of the logarithm is multiplied by y log x, up to 709.  f32 takes its logarithm in f64; f64 as a sum of two f64.
+Those are behind a branch, which 0 < x < infinity and a finite y pass by.  An error of the logarithm is
+multiplied by y log x, up to 709.  f32 takes its logarithm in f64; f64 as a sum of two f64.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def pow(b: Builder, x: Operand, y: Operand) -> Operand:  # noqa: A001
     """x^y; NaN for a negative x and a y that is not an integer."""
     m, e = split(b, b.abs(x))
     magnitude = _single(b, m, e, y) if x.dtype == "f32" else _double(b, m, e, y)
-    return _special_cases(b, x, y, magnitude)
+    ordinary = b.and_(b.and_(b.gt(x, 0.0), b.lt(x, INF)), b.lt(b.abs(y), INF))
+    return b.rarely(b.not_(ordinary), [magnitude], _special_cases, x, y, magnitude)[0]
 
 
 # -------------------------------------------------------------------------------------------------------- magnitudes
@@ -69,7 +71,7 @@ def _double(b: Builder, m: Operand, e: Operand, y: Operand) -> Operand:
 # ------------------------------------------------------------------------------------------------------ special cases
 
 
-def _special_cases(b: Builder, x: Operand, y: Operand, magnitude: Operand) -> Operand:
+def _special_cases(b: Builder, x: Operand, y: Operand, magnitude: Operand) -> tuple[Operand]:
     """The sign, NaN where there is no real power, and 1 for 1^y, x^0 and (-1)^inf."""
     whole = b.eq(b.trunc(y), y)
     half = b.mul(y, 0.5)
@@ -79,4 +81,4 @@ def _special_cases(b: Builder, x: Operand, y: Operand, magnitude: Operand) -> Op
     value = b.select(b.and_(negative, b.not_(whole)), NAN, signed)
     unit = b.and_(b.eq(b.abs(x), 1.0), b.eq(b.abs(y), INF))
     one = b.or_(b.or_(b.eq(x, 1.0), b.eq(y, 0.0)), unit)
-    return b.select(one, 1.0, value)
+    return (b.select(one, 1.0, value),)

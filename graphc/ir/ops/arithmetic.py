@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.errors import DTypeError
 from graphc.ir.location import user_location
+from graphc.ir.ops.batching import batch_elementwise
 from graphc.ir.ops.elementwise import binary, elementwise, unary
 from graphc.ir.primitive import Case, Operand, Primitive, constant_like, register, traits, type_of
 from graphc.ir.types import ALL, FLOATS, NUMBERS, UNSIGNED, Type, numpy_dtype
@@ -85,6 +86,7 @@ alias: Primitive = register(
         lambda x, *, tag: x,
         vjp=lambda g, y, x, *, tag: [g],
         jvp=lambda ts, y, x, *, tag: ts[0],
+        batch=batch_elementwise("alias"),
         scalar=lambda b, x: x,
         cases=(Case((Operand((3, 17)),), {"tag": 1}),),
         traits=traits("elementwise pure linear"),
@@ -119,7 +121,7 @@ def _cast_jvp(ts: Any, y: Any, x: Any, *, dtype: str) -> Any:
 
 cast: Primitive = register(
     Primitive(
-        "cast", _cast_infer, _cast_numpy, _cast_vjp, _cast_jvp,
+        "cast", _cast_infer, _cast_numpy, _cast_vjp, _cast_jvp, batch_elementwise("cast"),
         scalar=lambda b, x, dtype: b.cast(x, dtype),
         cases=tuple(Case((Operand((3, 17), 0, 9),), {"dtype": t}) for t in sorted(ALL)),
         traits=traits("elementwise pure"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from graphc.errors import DTypeError
 from graphc.ir.location import user_location
+from graphc.ir.ops.batching import batch_elementwise
 from graphc.ir.primitive import Case, Operand, Primitive, primitive, register, traits
 from graphc.ir.types import FLOATS, Type, broadcast_shapes
 
@@ -41,6 +42,7 @@ def elementwise(
             numpy,
             vjp=partials and vjp_of(partials),
             jvp=partials and jvp_of(partials),
+            batch=batch_elementwise(name),
             scalar=scalar,
             cases=cases,
             dtypes=dtypes,

@@ -13,8 +13,11 @@ import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.location import user_location
+from graphc.ir.ops.batching import all_mapped, batch_size, move_axis, repeated
+from graphc.ir.ops.shape import expand, reshape
+from graphc.ir.ops.source import iota
 from graphc.ir.poly import Poly
-from graphc.ir.primitive import Case, Operand, Primitive, register, traits, type_of
+from graphc.ir.primitive import Case, Operand, Primitive, register, source_like, traits, type_of
 from graphc.ir.types import INTEGERS, NUMBERS, Shape, Type
 
 
@@ -47,6 +50,22 @@ def _gather_jvp(ts: Sequence[Any], y: Any, x: Any, *indices: Any, axis: int) -> 
     return None if ts[0] is None else gather(ts[0], *indices, axis=axis)
 
 
+def _items(indices: Sequence[Any]) -> Any:
+    """The number of its item for every mapped index: the index into the batch axis."""
+    shape = type_of(indices[0]).shape
+    numbers = source_like(iota, indices[0], shape=(shape[0],), axis=0, dtype="i64")
+    return expand(reshape(numbers, shape=(shape[0], *[1] * (len(shape) - 1))), shape=shape)
+
+
+def _gather_batch(mapped: Sequence[bool], x: Any, *indices: Any, axis: int) -> Any:
+    if not any(mapped[1:]):
+        return gather(x, *indices, axis=axis + 1)
+    indices = tuple(all_mapped(mapped[1:], indices))
+    if mapped[0]:
+        x, indices = move_axis(x, 0, axis), (_items(indices), *indices)
+    return move_axis(gather(x, *indices, axis=axis), axis, 0)
+
+
 def _gather_loops(k: Any, index: Sequence[Poly], x: Any, *indices: Any, axis: int) -> Any:
     rank = len(indices[0].shape)
     where = index[axis : axis + rank]
@@ -60,7 +79,7 @@ def _index(high: int, shape: tuple[int, ...]) -> Operand:
 
 gather: Primitive = register(
     Primitive(
-        "gather", _gather_infer, _gather_numpy, _gather_vjp, _gather_jvp, loops=_gather_loops,
+        "gather", _gather_infer, _gather_numpy, _gather_vjp, _gather_jvp, _gather_batch, loops=_gather_loops,
         traits=traits("pure indexed"),
         cases=(
             Case((Operand((5, 17)), _index(5, (4,))), {"axis": 0}),
@@ -100,10 +119,20 @@ def _scatter_jvp(ts: Sequence[Any], y: Any, updates: Any, *indices: Any, axis: i
     return None if ts[0] is None else scatter_add(ts[0], *indices, axis=axis, shape=shape)
 
 
+def _scatter_batch(mapped: Sequence[bool], updates: Any, *indices: Any, axis: int, shape: Shape) -> Any:
+    size = batch_size(mapped, (updates, *indices))
+    if not any(mapped[1:]):
+        return scatter_add(updates, *indices, axis=axis + 1, shape=(size, *shape))
+    indices = tuple(all_mapped(mapped[1:], indices))
+    updates = move_axis(updates if mapped[0] else repeated(updates, size), 0, axis)
+    shape = (*shape[:axis], size, *shape[axis:])
+    return move_axis(scatter_add(updates, _items(indices), *indices, axis=axis, shape=shape), axis, 0)
+
+
 scatter_add: Primitive = register(
     Primitive(
-        "scatter_add", _scatter_infer, _scatter_numpy, _scatter_vjp, _scatter_jvp, dtypes=NUMBERS, ulp=4,
-        traits=traits("pure scatter"),
+        "scatter_add", _scatter_infer, _scatter_numpy, _scatter_vjp, _scatter_jvp, _scatter_batch, dtypes=NUMBERS,
+        ulp=4, traits=traits("pure scatter"),
         cases=(
             Case((Operand((4, 17)), _index(5, (4,))), {"axis": 0, "shape": (5, 17)}),
             Case((Operand((5, 2, 3)), _index(17, (2, 3))), {"axis": 1, "shape": (5, 17)}),

@@ -10,10 +10,11 @@ import numpy as np
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import add
-from graphc.ir.ops.shape import broadcast_index, permute, sum_to
+from graphc.ir.ops.batching import aligned
+from graphc.ir.ops.shape import broadcast_index, permute, reshape, sum_to
 from graphc.ir.poly import Poly
 from graphc.ir.primitive import Case, Operand, Primitive, register, traits, type_of
-from graphc.ir.types import NUMBERS, Type, broadcast_shapes
+from graphc.ir.types import NUMBERS, Type, broadcast_shapes, volume
 
 
 def _infer(a: Type, b: Type) -> Type:
@@ -48,6 +49,22 @@ def _jvp(ts: Sequence[Any], y: Any, a: Any, b: Any) -> Any:
     return right if left is None else left if right is None else add(left, right)
 
 
+def _batch(mapped: Sequence[bool], a: Any, b: Any) -> Any:
+    """One product of many rows where the other side is one matrix for all items, else a product per item."""
+    if tuple(mapped) == (True, False) and len(type_of(b).shape) == 2:
+        return _rows(a, b)
+    if tuple(mapped) == (False, True) and len(type_of(a).shape) == 2:
+        return swap(_rows(swap(b), swap(a)))
+    return matmul(*aligned(mapped, (a, b)))
+
+
+def _rows(a: Any, b: Any) -> Any:
+    """a[..., m, k] @ b[k, n] with all rows of a in one matrix."""
+    *lead, k = type_of(a).shape
+    product = matmul(reshape(a, shape=(volume(lead), k)), b)
+    return reshape(product, shape=(*lead, type_of(b).shape[1]))
+
+
 def _loops(k: Any, index: Sequence[Poly], a: Any, b: Any) -> Any:
     *batch, i, j = index
     (q,) = k.axes([a.shape[-1]])
@@ -58,7 +75,8 @@ def _loops(k: Any, index: Sequence[Poly], a: Any, b: Any) -> Any:
 
 matmul: Primitive = register(
     Primitive(
-        "matmul", _infer, np.matmul, _vjp, _jvp, loops=_loops, dtypes=NUMBERS, ulp=8, traits=traits("pure contraction"),
+        "matmul", _infer, np.matmul, _vjp, _jvp, _batch, loops=_loops, dtypes=NUMBERS, ulp=8,
+        traits=traits("pure contraction"),
         cases=(
             Case((Operand((3, 4)), Operand((4, 5)))), Case((Operand((17, 33)), Operand((33, 19)))),
             Case((Operand((2, 3, 4)), Operand((2, 4, 5)))), Case((Operand((2, 1, 3, 4)), Operand((3, 4, 2)))),

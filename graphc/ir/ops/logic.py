@@ -8,6 +8,7 @@ import numpy as np
 
 from graphc.errors import DTypeError
 from graphc.ir.location import user_location
+from graphc.ir.ops.batching import batch_elementwise
 from graphc.ir.ops.elementwise import binary, elementwise, times, unary
 from graphc.ir.primitive import Case, Operand, Primitive, constant_like, register, traits
 from graphc.ir.types import ALL, BOOL, INTEGERS, NUMBERS, Type, broadcast_shapes
@@ -96,7 +97,7 @@ def _select_cases() -> tuple[Case, ...]:
 
 select: Primitive = register(
     Primitive(
-        "select", _select_infer, np.where, _select_vjp, _select_jvp,
+        "select", _select_infer, np.where, _select_vjp, _select_jvp, batch_elementwise("select"),
         scalar=lambda b, c, x, y: b.select(c, x, y), cases=_select_cases(), traits=traits("elementwise pure"),
     )
 )  # fmt: skip
@@ -123,6 +124,7 @@ mask: Primitive = register(
         "mask", _mask_infer, _mask_numpy,
         vjp=lambda g, z, c, x: [None, mask(c, g)],
         jvp=lambda ts, z, c, x: None if ts[1] is None else mask(c, ts[1]),
+        batch=batch_elementwise("mask"),
         scalar=lambda b, c, g: b.select(c, g, 0),
         cases=_mask_cases(), dtypes=NUMBERS, traits=traits("elementwise pure"),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from graphc.errors import AxisError, DTypeError, ShapeError
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import cast, div, mul
+from graphc.ir.ops.batching import Rule, batch_only_operand, shifted
 from graphc.ir.ops.logic import eq, select
 from graphc.ir.ops.shape import expand, reshape
 from graphc.ir.poly import Poly
@@ -61,6 +62,10 @@ def _loops(monoid: str, component: int = 0) -> Callable[..., Any]:
         return k.op("cast", "i64", found) if narrow else found
 
     return loops
+
+
+def _batch(name: str) -> Rule:
+    return batch_only_operand(name, lambda x, *, axes: {"axes": shifted(axes)})
 
 
 _CASES = tuple(
@@ -126,7 +131,7 @@ def _reduction(name: str, numpy: Callable[..., Any], dtypes: frozenset[str], **r
         x = np.asarray(x)
         return np.asarray(numpy(x, axis=axes)).astype(x.dtype, copy=False) if axes else x
 
-    rules = {"loops": _loops(name), "cases": _CASES, "traits": traits("pure reduction"), **rules}
+    rules = {"loops": _loops(name), "batch": _batch(name), "cases": _CASES, "traits": traits("pure reduction"), **rules}
     return register(Primitive(name, _infer(name, dtypes, None), reference, dtypes=dtypes, **rules))
 
 
@@ -162,7 +167,7 @@ def _arg(name: str, numpy: Callable[..., Any]) -> Primitive:
     return register(
         Primitive(
             name, _arg_infer(name), lambda x, *, axes: np.asarray(numpy(x, axis=axes[0])).astype(np.int64),
-            loops=_loops(name, 1), cases=cases, dtypes=NUMBERS, traits=traits("pure reduction"),
+            loops=_loops(name, 1), batch=_batch(name), cases=cases, dtypes=NUMBERS, traits=traits("pure reduction"),
         )
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.errors import AxisError, DTypeError, ShapeError
 from graphc.ir.location import user_location
+from graphc.ir.ops.batching import all_mapped, batch_only_operand, shifted
 from graphc.ir.ops.reindex import ravel_index, reshape_index
 from graphc.ir.poly import Poly, Size, as_size
 from graphc.ir.primitive import Case, Operand, Primitive, constant_like, register, traits, type_of
@@ -67,7 +68,9 @@ reshape: Primitive = register(
     Primitive(
         "reshape", _reshape_infer, lambda x, *, shape: np.reshape(x, shape),
         vjp=lambda g, y, x, *, shape: [reshape(g, shape=type_of(x).shape)],
-        jvp=_linear("reshape"), loops=_reshape_loops, traits=_VIEW,
+        jvp=_linear("reshape"),
+        batch=batch_only_operand("reshape", lambda x, *, shape: {"shape": (type_of(x).shape[0], *shape)}),
+        loops=_reshape_loops, traits=_VIEW,
         cases=(
             Case((Operand((6, 4)),), {"shape": (2, 3, 4)}), Case((Operand((2, 3, 4)),), {"shape": (6, 4)}),
             Case((Operand((3, 1, 5)),), {"shape": (1, 3, 5, 1)}), Case((Operand((4, 6)),), {"shape": (3, 8)}),
@@ -97,7 +100,9 @@ permute: Primitive = register(
     Primitive(
         "permute", _permute_infer, lambda x, *, axes: np.transpose(x, axes),
         vjp=lambda g, y, x, *, axes: [permute(g, axes=inverse_permutation(axes))],
-        jvp=_linear("permute"), loops=_permute_loops, traits=_VIEW,
+        jvp=_linear("permute"),
+        batch=batch_only_operand("permute", lambda x, *, axes: {"axes": (0, *shifted(axes))}),
+        loops=_permute_loops, traits=_VIEW,
         cases=(Case((Operand((3, 17)),), {"axes": (1, 0)}), Case((Operand((2, 3, 5)),), {"axes": (2, 0, 1)}),
                Case((Operand((0, 3)),), {"axes": (1, 0)})),
     )
@@ -137,11 +142,17 @@ def sum_to(g: Any, shape: Shape) -> Any:
     return total if type_of(total).shape == shape else reshape(total, shape=shape)
 
 
+def _expand_batch(mapped: Sequence[bool], x: Any, *, shape: Shape) -> Any:
+    """New axes come between the batch axis and the others."""
+    size, *own = type_of(x).shape
+    return expand(reshape(x, shape=(size, *[1] * (len(shape) - len(own)), *own)), shape=(size, *shape))
+
+
 expand: Primitive = register(
     Primitive(
         "expand", _expand_infer, lambda x, *, shape: np.broadcast_to(x, shape),
         vjp=lambda g, y, x, *, shape: [sum_to(g, type_of(x).shape)],
-        jvp=_linear("expand"),
+        jvp=_linear("expand"), batch=_expand_batch,
         loops=lambda k, index, x, *, shape: k.at(x, broadcast_index(index, x.shape)), traits=_VIEW,
         cases=(Case((Operand((3, 1)),), {"shape": (2, 3, 5)}), Case((Operand(()),), {"shape": (4,)}),
                Case((Operand((1,)),), {"shape": (0,)})),
@@ -165,19 +176,14 @@ def _slice_loops(k: Any, index: Sequence[Poly], x: Any, *, starts: Shape, sizes:
 
 
 def _slice_vjp(g: Any, y: Any, x: Any, *, starts: Shape, sizes: Shape, steps: tuple[int, ...]) -> list[Any]:
-    """Spread the steps apart with zeros, then pad to the operand's shape."""
+    """Spread the steps apart with zeros, pad to the end of the operand or, where the last step reaches past it, to
+    there, and cut: no extent on the way is negative, whatever the symbols are."""
     shape = type_of(x).shape
-    spread = _dilate(g, steps) if any(s > 1 for s in steps) else g
-    have = type_of(spread).shape
-    high = [as_size(Poly.of(n) - a - m) for n, a, m in zip(shape, starts, have, strict=True)]
-    if any(s > 1 for s in steps):  # the last step may reach past the end
-        keep = tuple(
-            m if s == 1 else as_size((Poly.of(n) - 1) * s + 1) for m, n, s in zip(have, sizes, steps, strict=True)
-        )
-        keep = tuple(0 if n == 0 else m for m, n in zip(keep, sizes, strict=True))
-        spread = slice_(spread, starts=(0,) * len(keep), sizes=keep, steps=(1,) * len(keep))
-        high = [as_size(Poly.of(n) - a - m) for n, a, m in zip(shape, starts, keep, strict=True)]
-    return [pad(spread, low=starts, high=tuple(high), value=0.0)]
+    high = [Poly.of(e) - a - Poly.of(n) * s + (s - 1) for e, a, n, s in zip(shape, starts, sizes, steps, strict=True)]
+    stepped = any(s > 1 for s in steps)
+    spread = _dilate(g, steps) if stepped else g
+    wide = pad(spread, low=starts, high=tuple(map(as_size, high)), value=0.0)
+    return [slice_(wide, starts=(0,) * len(shape), sizes=shape, steps=(1,) * len(shape)) if stepped else wide]
 
 
 def _dilate(g: Any, steps: Sequence[int]) -> Any:
@@ -189,9 +195,14 @@ def _dilate(g: Any, steps: Sequence[int]) -> Any:
     return reshape(wide, shape=tuple(as_size(Poly.of(n) * s) for n, s in zip(shape, steps, strict=True)))
 
 
+def _slice_attributes(x: Any, *, starts: Shape, sizes: Shape, steps: tuple[int, ...]) -> dict[str, Any]:
+    return {"starts": (0, *starts), "sizes": (type_of(x).shape[0], *sizes), "steps": (1, *steps)}
+
+
 slice_: Primitive = register(
     Primitive(
-        "slice", _slice_infer, _slice_numpy, _slice_vjp, _linear("slice"), loops=_slice_loops, traits=_VIEW,
+        "slice", _slice_infer, _slice_numpy, _slice_vjp, _linear("slice"),
+        batch_only_operand("slice", _slice_attributes), loops=_slice_loops, traits=_VIEW,
         cases=(
             Case((Operand((5, 17)),), {"starts": (1, 2), "sizes": (3, 15), "steps": (1, 1)}),
             Case((Operand((5, 17)),), {"starts": (0, 1), "sizes": (3, 5), "steps": (2, 3)}),
@@ -216,6 +227,7 @@ flip: Primitive = register(
     Primitive(
         "flip", _flip_infer, lambda x, *, axes: np.flip(x, axes),
         vjp=lambda g, y, x, *, axes: [flip(g, axes=axes)], jvp=_linear("flip"), loops=_flip_loops, traits=_VIEW,
+        batch=batch_only_operand("flip", lambda x, *, axes: {"axes": shifted(axes)}),
         cases=(Case((Operand((3, 17)),), {"axes": (1,)}), Case((Operand((3, 17)),), {"axes": (0, 1)}),
                Case((Operand((0, 3)),), {"axes": (0,)})),
     )
@@ -244,10 +256,15 @@ def _pad_loops(k: Any, index: Sequence[Poly], x: Any, *, low: Shape, high: Shape
     return k.inside([(inner[n], x.shape[n]) for n in padded], lambda: k.at(x, inner), value)
 
 
+def _pad_attributes(x: Any, *, low: Shape, high: Shape, value: float) -> dict[str, Any]:
+    return {"low": (0, *low), "high": (0, *high), "value": value}
+
+
 pad: Primitive = register(
     Primitive(
         "pad", _pad_infer, _pad_numpy, _pad_vjp,
         jvp=lambda ts, y, x, *, low, high, value: pad(ts[0], low=low, high=high, value=0.0),
+        batch=batch_only_operand("pad", _pad_attributes),
         loops=_pad_loops, traits=traits("pure view"),
         cases=(
             Case((Operand((3, 17)),), {"low": (1, 0), "high": (0, 2), "value": 0.0}),
@@ -303,6 +320,10 @@ def _concatenate_jvp(ts: Sequence[Any], y: Any, *xs: Any, axis: int) -> Any:
     return concatenate(*parts, axis=axis)
 
 
+def _concatenate_batch(mapped: Sequence[bool], *xs: Any, axis: int) -> Any:
+    return concatenate(*all_mapped(mapped, xs), axis=axis + 1)
+
+
 def _concatenate_loops(k: Any, index: Sequence[Poly], *xs: Any, axis: int) -> Any:
     """From the last part backwards: where the index lies before its start, ask the parts before."""
     starts = _starts(xs, axis)
@@ -322,7 +343,7 @@ def _part(k: Any, index: Sequence[Poly], x: Any, axis: int, start: Poly) -> Any:
 concatenate: Primitive = register(
     Primitive(
         "concatenate", _concatenate_infer, lambda *xs, axis: np.concatenate(xs, axis),
-        _concatenate_vjp, _concatenate_jvp, loops=_concatenate_loops, traits=traits("pure"),
+        _concatenate_vjp, _concatenate_jvp, _concatenate_batch, loops=_concatenate_loops, traits=traits("pure"),
         cases=(
             Case((Operand((3, 17)), Operand((2, 17))), {"axis": 0}),
             Case((Operand((3, 4)), Operand((3, 0)), Operand((3, 5))), {"axis": 1}), Case((Operand((2,)),), {"axis": 0}),

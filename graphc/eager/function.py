@@ -1,0 +1,77 @@
+"""Operations with a derivative written by the user.
+
+class Cube(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return 3 * x**2 * g
+
+y = Cube.apply(x)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from graphc.eager.context import Context
+from graphc.eager.function_node import FunctionNode, ResultNode
+from graphc.eager.modes import GradMode, mode
+from graphc.eager.tensor import Tensor, wrapped
+from graphc.errors import UnsupportedError
+from graphc.ir.location import user_location
+from graphc.numpy.array import Array
+
+
+class Function:
+    """Base of such operations: `forward` computes on tensors, unrecorded; `backward` takes a gradient per result and
+    returns one per argument, None for those that have none.  It may be differentiated again if it is made of tensor
+    operations.  With a static `setup_context(ctx, inputs, output)`, `forward` takes no context.
+    """
+
+    setup_context: ClassVar[Any] = None
+
+    @staticmethod
+    def forward(*args: Any) -> Any:
+        raise NotImplementedError
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        raise NotImplementedError
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Run it.  Raises UnsupportedError while a function is traced: a graph has no rule for it."""
+        if any(isinstance(a, Array) and not isinstance(a, Tensor) for a in args):
+            raise UnsupportedError(
+                f"{cls.__name__} has its derivative on the tape only, not in a graph",
+                expected="eager tensors or arrays",
+                fix="tensor functions, whose gradient a graph knows; stop_gradient for parts without one",
+                loc=user_location(),
+            )
+        ctx = Context(cls.__name__)
+        ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
+        with GradMode(False):
+            result = cls._computed(ctx, args)
+        results = list(result) if isinstance(result, tuple | list) else [result]
+        if mode.recording and any(ctx.needs_input_grad):
+            results = _recorded(FunctionNode(cls, ctx, args, results), results)
+        return tuple(results) if isinstance(result, tuple | list) else results[0]
+
+    @classmethod
+    def _computed(cls, ctx: Context, args: tuple[Any, ...]) -> Any:
+        if cls.setup_context is None:
+            return cls.forward(ctx, *args)
+        result = cls.forward(*args)
+        cls.setup_context(ctx, args, result)
+        return result
+
+
+def _recorded(node: FunctionNode, results: Sequence[Any]) -> list[Any]:
+    """The results on the tape; what has no gradient stays as it is."""
+    return [wrapped(r.array, ResultNode(node, k)) if node.differentiates(k) else r for k, r in enumerate(results)]

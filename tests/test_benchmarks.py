@@ -1,0 +1,75 @@
+"""The benchmarks' own parts: programs for every workload, the judgement of results, the tables."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import peers, report
+from benchmarks.check import complaint, reference
+from benchmarks.measure import interleaved
+from benchmarks.workloads import NOT_EXPRESSIBLE, WORKLOADS
+
+PROGRAMS = Path(peers.__file__).parent
+
+
+def defined(file: Path) -> set[str]:
+    """Public names of a module, which is not imported: its system may be missing."""
+    body = ast.parse(file.read_text()).body
+    functions = {n.name for n in body if isinstance(n, ast.FunctionDef)}
+    return functions | {t.id for n in body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+
+
+@pytest.mark.parametrize("file", ["torch_programs.py", "jax_programs.py"])
+def test_every_workload_has_a_program(file):
+    assert {w.program for w in WORKLOADS.values()} <= defined(PROGRAMS / file)
+
+
+def test_what_is_missing_is_not_there():
+    assert not {name.strip() for names in NOT_EXPRESSIBLE for name in names.split(",")} & set(WORKLOADS)
+
+
+@pytest.mark.parametrize("name", ["overhead_add", "mlp_tiny_grad", "hier_logp", "small_gemm_chain"])
+def test_results_are_judged(name):
+    """Right as computed by graphc; wrong where one number is off."""
+    work = WORKLOADS[name]
+    arguments = work.arguments(np.random.default_rng(0))
+    wanted = reference(work, arguments)
+    graphc = peers.load("graphc")
+    got = [np.array(a) for a in graphc.arrays(graphc.prepare(work, arguments)())]
+    assert complaint(work, got, wanted) == ""
+    got[-1].flat[0] += np.abs(wanted[-1]).max()
+    assert "wrong by" in complaint(work, got, wanted)
+    assert "arrays, not" in complaint(work, got[1:], wanted)
+
+
+def figures(**seconds):
+    rows = {name: {"first": 0.25, "peak": 1 << 20, "wrong": "", "seconds": s} for name, s in seconds.items()}
+    return {"workload": "softmax", "threads": 1, "peers": rows}
+
+
+def test_losses_are_bold_and_named():
+    text = report.tables({"runs": [figures(graphc=2e-3, numpy=9e-3, jax=1e-3)], "doors": {"NumPy": 1.0}})
+    assert "1 lost" in text and "Lost: **softmax** (0.50)." in text
+    assert "| softmax | 2 | 9 | 1 | **0.50** |" in text
+    assert "| softmax | 250 | 250 | 250 |" in text and "| softmax | 1.0 | 1.0 | 1.0 |" in text
+
+
+def test_failures_and_wrong_results_are_told():
+    row = figures(graphc=1e-3, jax=1e-3)
+    row["peers"]["jax"] = {"first": 0.25, "peak": 0, "wrong": "result 0 is wrong by 1.0e+00 of its largest element"}
+    failed = {"workload": "nbody", "threads": 1, "peers": {}, "failed": "exit status -11: Segmentation fault"}
+    text = report.tables({"runs": [row, failed], "doors": {"NumPy": 1.0}})
+    assert "**softmax: jax is not timed**" in text and "| wrong |" in text
+    assert "**nbody failed**: exit status -11" in text
+
+
+def test_systems_take_turns():
+    order = []
+    times = interleaved({name: lambda name=name: order.append(name) for name in "ab"}, 0.0)
+    assert set(times) == {"a", "b"} and all(t > 0 for t in times.values())
+    turns = [x for x, y in zip(order, [*order[1:], ""], strict=True) if x != y]
+    assert "".join(turns).endswith("ab" * 5)
