@@ -42,13 +42,13 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, unconnected: str = "zero") 
     """The sum over ys of grad_y * dy/dx, for every x: in the nest of xs.
 
     ys, grad_ys: a tensor or a nest of them; a y of several elements needs a cotangent of its shape.  unconnected: what
-    stands for the gradient by an x that no y depends on, "zero", "none" (None) or "raise".
+    stands for the gradient by an x that no y depends on, "zero", "none" (None) or "error".
 
     Raises GradientError for what has no gradient, GraphMismatchError for tensors of several graphs, OptionError for
     another `unconnected`.
     """
-    if unconnected not in ("zero", "none", "raise"):
-        raise OptionError("gradients", expected='unconnected="zero", "none" or "raise"', got=repr(unconnected))
+    if unconnected not in ("zero", "none", "error"):
+        raise OptionError("gradients", expected='unconnected="zero", "none" or "error"', got=repr(unconnected))
     targets, sources, structure = _tensors(ys, "ys"), _tensors(xs, "xs"), flatten(xs)[1]
     if not targets:
         raise GradientError("gradients of nothing", expected="one tensor or more in ys", loc=user_location())
@@ -83,7 +83,7 @@ def _cotangents(targets: Sequence[Tensor], grad_ys: Any) -> list[Any]:
 def _connected(slope: Tensor | None, x: Tensor, unconnected: str) -> Tensor | None:
     if slope is not None or unconnected == "none":
         return slope
-    if unconnected == "raise":
+    if unconnected == "error":
         raise GradientError(
             "a tensor that ys do not depend on", got=repr(x), fix='unconnected="zero"', loc=user_location()
         )

@@ -1,7 +1,7 @@
 """A graph as DOT text, for Graphviz: https://graphviz.org/doc/info/lang.html
 
 Shapes tell sources and results apart, colours what kind of operation a node is; an edge carries its operand's type.
-The text depends on the graph only.
+A number is written into the nodes that use it, `mul(·, 0.9)`.  The text depends on the graph only.
 """
 
 from __future__ import annotations
@@ -71,11 +71,15 @@ class _Drawing:
             yield from (f"    {_node(self.graph.nodes[n])}" for n in sorted(set(ids) - drawn))
             yield "  }"
             drawn.update(ids)
-        yield from (f"  {_node(n)}" for n in self.graph.nodes if n.id not in drawn)
+        results = {v.node.id for v in self.graph.outputs}
+        shown = (n for n in self.graph.nodes if n.id in results or not _is_number(n))
+        yield from (f"  {_node(n)}" for n in shown if n.id not in drawn)
 
     def _edges(self) -> Iterator[str]:
         for node in self.graph.nodes:
             for position, v in enumerate(node.inputs):
+                if _is_number(v.node):
+                    continue
                 order = f", taillabel={_quote(f'.{v.index}')}" if len(v.node.types) > 1 else ""
                 operand = f", headlabel={_quote(str(position))}" if len(node.inputs) > 1 else ""
                 yield f"  n{v.node.id} -> n{node.id} [label={_quote(str(v.type))}{operand}{order}];"
@@ -104,9 +108,21 @@ def _text(node: Node) -> Iterator[str]:
         case "constant":
             yield print_array(node.attrs["value"].array, short=True)
         case name:
-            yield f"%{node.id} {name}"
+            yield f"%{node.id} {name}{_numbers(node)}"
             yield from _attributes(node)
     yield ", ".join(map(str, node.types))
+
+
+def _is_number(node: Node) -> bool:
+    return node.op.name == "constant" and not node.types[0].shape
+
+
+def _numbers(node: Node) -> str:
+    """The operands, where some are numbers."""
+    if not any(_is_number(v.node) for v in node.inputs):
+        return ""
+    shown = (print_array(v.node.attrs["value"].array, short=True) if _is_number(v.node) else "·" for v in node.inputs)
+    return f"({', '.join(shown)})"
 
 
 def _attributes(node: Node) -> Iterator[str]:

@@ -10,7 +10,7 @@ Rules (`x...` stands for the operands, `attrs` are keywords):
     numpy(array..., **attrs) -> array             the reference
     vjp(g, y, x..., **attrs) -> one cotangent per operand, None where there is none
     jvp(t, y, x..., **attrs) -> tangent           t: one tangent per operand, None where it is zero
-    batch(mapped, x..., **attrs) -> result        vmap: where mapped[k] operands have one axis more, first, as the result has
+    batch(mapped, x..., **attrs) -> result        vmap: mapped operands have one axis more, first, and so has the result
     scalar(b, x...)          -> element           elementwise: code against the builder protocol
     loops(k, index, x..., **attrs) -> element     structured: the element at `index`, against the `LoopKit` protocol
 """

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from graphc.codegen import entry
 from graphc.codegen.chunk import Chunk
+from graphc.errors import FeedError
 from graphc.ir.location import Location
 from graphc.ir.node import Literal
 from graphc.ir.poly import Poly, Size, parse_poly
@@ -172,5 +173,11 @@ class Entry:
 
 
 def numbers(shape: Shape, dims: Mapping[str, int]) -> tuple[int, ...]:
-    """A shape with its symbolic extents bound."""
-    return tuple(Poly.of(e).evaluate(dims) for e in shape)
+    """A shape with its symbolic extents bound. Raises FeedError where one comes out negative."""
+    extents = tuple(Poly.of(e).evaluate(dims) for e in shape)
+    if any(e < 0 for e in extents):
+        sizes = ", ".join(f"{name} = {value}" for name, value in dims.items())
+        raise FeedError(
+            "an extent comes out negative", expected=f"({', '.join(map(str, shape))}) with no extent below 0", got=sizes
+        )
+    return extents

@@ -69,7 +69,7 @@ def test_unconnected() -> None:
         assert gx.gradients(x.sum(), [z])[0].shape == (3,)
         assert gx.gradients(x.sum(), [z], unconnected="none") == [None]
         with pytest.raises(GradientError, match="do not depend"):
-            gx.gradients(x.sum(), [z], unconnected="raise")
+            gx.gradients(x.sum(), [z], unconnected="error")
         with pytest.raises(OptionError):
             gx.gradients(x.sum(), [z], unconnected="nothing")
 
