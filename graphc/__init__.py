@@ -19,9 +19,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from graphc import eager, errors, numpy
     from graphc.autodiff.check import check_grads
+    from graphc.frontend.checkpoint import checkpoint
+    from graphc.frontend.custom import custom_jvp, custom_vjp
     from graphc.frontend.define import gradients, placeholder, variable
+    from graphc.frontend.jacobian import hessian, hvp, jacobian
     from graphc.frontend.jit import jit
-    from graphc.frontend.transforms import grad, jvp, stop_gradient, value_and_grad, vjp
+    from graphc.frontend.transforms import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
+    from graphc.frontend.vmap import vmap
     from graphc.ir.graph import Graph
     from graphc.ir.types import Dim
     from graphc.runtime.session import Session
@@ -31,15 +35,23 @@ _HOMES = {
     "Graph": "ir.graph",
     "Session": "runtime.session",
     "check_grads": "autodiff.check",
+    "checkpoint": "frontend.checkpoint",
+    "custom_jvp": "frontend.custom",
+    "custom_vjp": "frontend.custom",
     "grad": "frontend.transforms",
     "gradients": "frontend.define",
+    "hessian": "frontend.jacobian",
+    "hvp": "frontend.jacobian",
+    "jacobian": "frontend.jacobian",
     "jit": "frontend.jit",
     "jvp": "frontend.transforms",
+    "linearize": "frontend.transforms",
     "placeholder": "frontend.define",
     "stop_gradient": "frontend.transforms",
     "value_and_grad": "frontend.transforms",
     "variable": "frontend.define",
     "vjp": "frontend.transforms",
+    "vmap": "frontend.vmap",
 }
 _ROOMS = ("eager", "errors", "numpy")
 
@@ -49,18 +61,26 @@ __all__ = [
     "Session",
     "__version__",
     "check_grads",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
     "eager",
     "errors",
     "grad",
     "gradients",
+    "hessian",
+    "hvp",
+    "jacobian",
     "jit",
     "jvp",
+    "linearize",
     "numpy",
     "placeholder",
     "stop_gradient",
     "value_and_grad",
     "variable",
     "vjp",
+    "vmap",
 ]
 
 

@@ -16,16 +16,18 @@ from benchmarks.workloads import NOT_EXPRESSIBLE, WORKLOADS
 PROGRAMS = Path(peers.__file__).parent
 
 
-def defined(file: Path) -> set[str]:
-    """Public names of a module, which is not imported: its system may be missing."""
-    body = ast.parse(file.read_text()).body
-    functions = {n.name for n in body if isinstance(n, ast.FunctionDef)}
-    return functions | {t.id for n in body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+def named(file: Path) -> set[str]:
+    """Functions and keys of tables in a module, which is not imported: its system may be missing."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    functions = {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
+    variables = {t.id for n in nodes if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+    keys = {k.value for n in nodes if isinstance(n, ast.Dict) for k in n.keys if isinstance(k, ast.Constant)}
+    return functions | variables | keys
 
 
 @pytest.mark.parametrize("file", ["torch_programs.py", "jax_programs.py"])
 def test_every_workload_has_a_program(file):
-    assert {w.program for w in WORKLOADS.values()} <= defined(PROGRAMS / file)
+    assert {w.program for w in WORKLOADS.values()} <= named(PROGRAMS / file)
 
 
 def test_what_is_missing_is_not_there():

@@ -1,9 +1,8 @@
-"""PyTorch through its compiler; gradients of a compiled loss, and optimisers compiled with it."""
+"""PyTorch through its compiler: losses, whose backward pass is then compiled too, and steps of optimisers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,4 +15,4 @@ __all__ = ["arrays", "prepare", "start", "version"]
 
 
 def prepare(work: Workload, arguments: tuple[Any, ...]) -> Callable[[], Any]:
-    return partial(torch.compile(getattr(torch_programs, work.program)), *tensors(arguments))
+    return torch_programs.program(work.program, torch.compile, tensors(arguments))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ def tensors(arguments: tuple[Any, ...]) -> Any:
 
 
 def prepare(work: Workload, arguments: tuple[Any, ...]) -> Callable[[], Any]:
-    return partial(getattr(torch_programs, work.program), *tensors(arguments))
+    return torch_programs.program(work.program, lambda f: f, tensors(arguments))
 
 
 def arrays(result: Any) -> list[Any]:

@@ -1,4 +1,7 @@
-"""The workloads as a user of PyTorch writes them: eager, and as `torch.compile` takes them."""
+"""The workloads as a user of PyTorch writes them: eager, and as `torch.compile` takes them.
+
+A program that computes gradients is a loss here, one that trains also the step of an optimiser; `program` joins them.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,7 @@ from torch import Tensor
 from benchmarks.workloads.simulation import CLUSTERS, STEPS
 from benchmarks.workloads.training import BETA1, BETA2, EPSILON, MOMENTUM, RATE
 from benchmarks.workloads.transformer import BATCH, DEPTH, HEADS, TIME, WIDTH
-
-
-def with_gradients(loss: Callable[..., Tensor], parameters: Sequence[Tensor]) -> Any:
-    """The loss and the gradient of every parameter."""
-    leaves = [p.detach().requires_grad_() for p in parameters]
-    value = loss(leaves)
-    return value.detach(), torch.autograd.grad(value, leaves)
-
+from graphc.runtime.tree import flatten
 
 # ------------------------------------------------------------------------------------------------------------ small
 
@@ -33,21 +29,17 @@ def mlp_tiny_fwd(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> T
     return torch.addmm(b2, torch.tanh(torch.addmm(b1, x, w1)), w2)
 
 
-def mlp_tiny_grad(parameters: Any, x: Tensor, y: Tensor) -> Any:
-    return with_gradients(lambda p: F.mse_loss(mlp_tiny_fwd(x, *p), y), parameters)
+def mlp_tiny_loss(parameters: Any, x: Tensor, y: Tensor) -> Tensor:
+    return F.mse_loss(mlp_tiny_fwd(x, *parameters), y)
 
 
-def log_density(x: Tensor, y: Tensor, group: Tensor, p: Any) -> Tensor:
+def log_density(p: Any, x: Tensor, y: Tensor, group: Tensor) -> Tensor:
     a, mu, log_tau, b, log_sigma = p
     z = (y - a[group] - b * x) * torch.exp(-log_sigma)
     u = (a - mu) * torch.exp(-log_tau)
     likelihood = -0.5 * (z * z).sum() - len(y) * log_sigma
     prior = -0.5 * (u * u).sum() - len(a) * log_tau - 0.5 * (mu * mu + log_tau * log_tau + b * b + log_sigma**2)
     return likelihood + prior
-
-
-def hier_logp(p: Any, x: Tensor, y: Tensor, group: Tensor) -> Any:
-    return with_gradients(partial(log_density, x, y, group), p)
 
 
 def small_gemm_chain(x: Tensor, *ws: Tensor) -> Tensor:
@@ -90,8 +82,8 @@ def layernorm_fwd(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     return F.layer_norm(x, x.shape[-1:], gain, bias)
 
 
-def layernorm_grad(arguments: Any, weight: Tensor) -> Any:
-    return with_gradients(lambda p: (layernorm_fwd(*p) * weight).sum(), arguments)
+def layernorm_loss(arguments: Any, weight: Tensor) -> Tensor:
+    return (layernorm_fwd(*arguments) * weight).sum()
 
 
 def lse_argmax_ax0(x: Tensor) -> Any:
@@ -122,30 +114,25 @@ def meanvar_ax0(x: Tensor) -> Any:
 # --------------------------------------------------------------------------------------------------------- training
 
 
-def logreg_grad(parameters: Any, x: Tensor, y: Tensor) -> Any:
-    return with_gradients(lambda p: F.binary_cross_entropy_with_logits(x @ p[0] + p[1], y), parameters)
+def logistic_loss(parameters: Any, x: Tensor, y: Tensor) -> Tensor:
+    w, b = parameters
+    return F.binary_cross_entropy_with_logits(x @ w + b, y)
 
 
-def cross_entropy(x: Tensor, labels: Tensor, parameters: Any) -> Tensor:
+def mlp_fwd_loss(parameters: Any, x: Tensor, labels: Tensor) -> Tensor:
     w1, b1, w2, b2, w3, b3 = parameters
     h = torch.relu(torch.addmm(b1, x, w1))
     h = torch.relu(torch.addmm(b2, h, w2))
     return F.cross_entropy(torch.addmm(b3, h, w3), labels)
 
 
-def mlp_fwd_loss(parameters: Any, x: Tensor, labels: Tensor) -> Tensor:
-    return cross_entropy(x, labels, parameters)
-
-
-def mlp_train_sgdm(parameters: Any, velocities: Any, x: Tensor, labels: Tensor) -> Any:
-    loss, slopes = with_gradients(partial(cross_entropy, x, labels), parameters)
+def momentum(slopes: Any, parameters: Any, velocities: Any) -> Any:
     velocities = torch._foreach_add(slopes, velocities, alpha=MOMENTUM)
-    return loss, torch._foreach_add(parameters, velocities, alpha=-RATE), velocities
+    return torch._foreach_add(parameters, velocities, alpha=-RATE), velocities
 
 
-def mlp_train_adam(parameters: Any, state: Any, x: Tensor, labels: Tensor) -> Any:
+def adam(slopes: Any, parameters: Any, state: Any) -> Any:
     means, squares, step = state
-    loss, slopes = with_gradients(partial(cross_entropy, x, labels), parameters)
     means = torch._foreach_lerp(means, slopes, 1 - BETA1)
     squares = torch._foreach_mul(squares, BETA2)
     torch._foreach_addcmul_(squares, slopes, slopes, value=1 - BETA2)
@@ -154,7 +141,7 @@ def mlp_train_adam(parameters: Any, state: Any, x: Tensor, labels: Tensor) -> An
     torch._foreach_add_(scale, EPSILON)
     moves = torch._foreach_div(means, scale)
     torch._foreach_mul_(moves, -1e-3 / (1 - BETA1**step))
-    return loss, torch._foreach_add(parameters, moves), (means, squares)
+    return torch._foreach_add(parameters, moves), (means, squares)
 
 
 # ------------------------------------------------------------------------------------------------------ transformer
@@ -173,11 +160,8 @@ def transformer_fwd(p: Any, x: Tensor) -> Tensor:
     return x + F.gelu(h @ p["up"] + p["up_bias"]) @ p["down"] + p["down_bias"]
 
 
-def transformer_grad(p: Any, x: Tensor, weight: Tensor) -> Any:
-    def loss(leaves: Sequence[Tensor]) -> Tensor:
-        return (transformer_fwd(dict(zip(p, leaves, strict=True)), x) * weight).mean()
-
-    return with_gradients(loss, tuple(p.values()))
+def transformer_loss(p: Any, x: Tensor, weight: Tensor) -> Tensor:
+    return (transformer_fwd(p, x) * weight).mean()
 
 
 # ------------------------------------------------------------------------------------------------------- simulation
@@ -210,10 +194,59 @@ def embed_fwd(table: Tensor, ids: Tensor) -> Tensor:
     return F.embedding_bag(ids, table, mode="sum")
 
 
-def embed_grad(table: Tensor, ids: Tensor, weight: Tensor) -> Any:
-    loss, (slope,) = with_gradients(lambda p: (embed_fwd(p[0], ids) * weight).sum(), (table,))
-    return loss, slope
+def embed_loss(table: Tensor, ids: Tensor, weight: Tensor) -> Tensor:
+    return (embed_fwd(table, ids) * weight).sum()
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
     return a @ b
+
+
+# ---------------------------------------------------------------------------------------------------------- joining
+
+LOSSES = {
+    "mlp_tiny_grad": mlp_tiny_loss,
+    "hier_logp": log_density,
+    "layernorm_grad": layernorm_loss,
+    "logreg_grad": logistic_loss,
+    "transformer_grad": transformer_loss,
+    "embed_grad": embed_loss,
+}
+OPTIMISERS = {"mlp_train_sgdm": momentum, "mlp_train_adam": adam}
+
+Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def program(name: str, compiler: Compiler, arguments: tuple[Any, ...]) -> Callable[[], Any]:
+    """A workload on its tensors; `compiler` is applied to every function that is no plain backward pass."""
+    if name in LOSSES:
+        return with_gradients(compiler(LOSSES[name]), arguments[0], arguments[1:])
+    if name in OPTIMISERS:
+        parameters, state, *data = arguments
+        return trained(compiler(mlp_fwd_loss), compiler(OPTIMISERS[name]), parameters, state, data)
+    return partial(compiler(globals()[name]), *arguments)
+
+
+def with_gradients(loss: Callable[..., Tensor], parameters: Any, data: Sequence[Any]) -> Callable[[], Any]:
+    """The loss and the gradient of every parameter, which are leaves of the tape from now on."""
+    leaves = [p.requires_grad_() for p in flatten(parameters)[0]]
+
+    def call() -> Any:
+        value = loss(parameters, *data)
+        return value, torch.autograd.grad(value, leaves)
+
+    return call
+
+
+def trained(
+    loss: Callable[..., Tensor], optimiser: Callable[..., Any], parameters: Any, state: Any, data: Sequence[Any]
+) -> Callable[[], Any]:
+    """The loss, and what the step of an optimiser gives."""
+    gradient = with_gradients(loss, parameters, data)
+
+    def call() -> Any:
+        value, slopes = gradient()
+        with torch.no_grad():
+            return value, *optimiser(slopes, parameters, state)
+
+    return call

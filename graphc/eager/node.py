@@ -32,12 +32,9 @@ class Blank:
 
     __slots__ = ("dtype", "shape")
 
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    def __init__(self, array: Saved) -> None:
-        self.shape = array.shape
-        self.dtype = array.dtype
+    def __init__(self, shape: Any, dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
 
     @staticmethod
     def __graphc_bind__(op: Primitive, args: tuple[Any, ...], attrs: dict[str, Any]) -> LeftOut:
@@ -116,27 +113,24 @@ class Node:
 
 
 class TapeNode(Node):
-    """A primitive.  `saved` holds the result and the operands for its rules (None once released) as bare arrays."""
+    """A primitive.  `saved` holds the result and the operands for its rules (None once released) as bare arrays.
+
+    `wanted` says whose gradients are asked for, as in `graphc.eager.reads.unread`.
+    """
 
     __slots__ = ("attrs", "op", "saved")
 
     def __init__(
-        self,
-        op: Primitive,
-        attrs: dict[str, Any],
-        edges: list[Edge],
-        result: Array,
-        operands: list[Array],
-        wanted: int,
+        self, op: Primitive, attrs: dict[str, Any], edges: list[Edge], values: Sequence[Array], wanted: int
     ) -> None:
         self.op = op
         self.attrs = attrs
         self.edges = edges
         self.hooks = None
         self.retained = None
-        saved: list[Saved] = [result, *operands]
+        saved: list[Saved] = [*values]
         for k in unread(op, attrs, saved, wanted):
-            saved[k] = Blank(saved[k])
+            saved[k] = Blank(saved[k].shape, saved[k].dtype)
         self.saved: list[Saved] | None = saved
         self.sequence = next_number()
 

@@ -17,17 +17,19 @@ from graphc.eager.hooks import Hook, Hooks, RemovableHandle
 from graphc.eager.inplace import InPlace
 from graphc.eager.modes import GradMode, mode
 from graphc.eager.node import Edge, Node, TapeNode
-from graphc.eager.select import plain, plan
+from graphc.eager.select import SelectionNode, plain, selection
 from graphc.eager.versions import version
 from graphc.eager.view import Part, Step
 from graphc.errors import DTypeError, GradientError, OutOfRangeError
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import alias, stop_gradient
 from graphc.ir.ops.linalg import matmul
+from graphc.ir.ops.reduce import sum_
 from graphc.ir.primitive import Primitive, type_of
 from graphc.ir.types import numpy_dtype, short_dtype
 
 _ndarray = np.ndarray
+_new = object.__new__
 
 
 class Tensor(InPlace):
@@ -92,8 +94,8 @@ class Tensor(InPlace):
         if shares and len(args) > 1:
             y, shares = y.copy(), False
         recorded = tracked and mode.recording and y.dtype.kind == "f" and op.vjp is not None and op is not stop_gradient
-        node = TapeNode(op, attrs, edges, y, arrays, tracked) if recorded else None
-        return args[0]._viewed((op, attrs), y, node) if shares else wrapped(y, node)
+        node = TapeNode(op, attrs, edges, (y, *arrays), tracked) if recorded else None
+        return args[0]._viewed(((op, attrs),), y, node) if shares else wrapped(y, node)
 
     def __graphc_constant__(self, array: np.ndarray[Any, Any]) -> Tensor:
         return Tensor(array)
@@ -105,10 +107,12 @@ class Tensor(InPlace):
         items = plain(key)
         if items is None:
             return super().__getitem__(key)
-        x: Any = self
-        for op, attrs in plan(short_dtype(self.array.dtype), self.array.shape, items):
-            x = Tensor.__graphc_bind__(op, (x,), attrs)
-        return x
+        chosen = selection(self.array.dtype, self.array.shape, items)
+        if not chosen.steps:
+            return self
+        array = self.array[(*key, ...) if type(key) is tuple else (key, ...)]
+        node = SelectionNode(chosen, self.edge) if self._requires_grad and mode.recording else None
+        return self._viewed(chosen.steps, array, node)
 
     def __matmul__(self, other: Any) -> Any:
         a, b = self.array, other.array if isinstance(other, Tensor) else None
@@ -116,12 +120,17 @@ class Tensor(InPlace):
             return Tensor.__graphc_bind__(matmul, (self, other), {})
         return super().__matmul__(other)
 
+    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        if axis is None and dtype is None and not keepdims and self.array.dtype.kind == "f":
+            return Tensor.__graphc_bind__(sum_, (self,), {"axes": tuple(range(self.array.ndim))})
+        return super().sum(axis, dtype, keepdims)
+
     def clone(self) -> Tensor:
         """A copy in memory of its own, through which gradients pass."""
         copy = self.array.copy()
         if not (self._requires_grad and mode.recording):
             return wrapped(copy)
-        return wrapped(copy, TapeNode(alias, {"tag": 0}, [self.edge], copy, [self.array], 1))
+        return wrapped(copy, TapeNode(alias, {"tag": 0}, [self.edge], (copy, self.array), 1))
 
     def copy(self) -> Tensor:
         return self.clone()
@@ -154,16 +163,18 @@ class Tensor(InPlace):
         """How often the memory was changed in place."""
         return version(self.array)
 
-    def _viewed(self, step: Step, array: np.ndarray[Any, Any], node: Node | None) -> View:
-        """A view of this tensor; one made outside of the tape's sight does not know the way."""
+    def _viewed(self, way: tuple[Step, ...], array: np.ndarray[Any, Any], node: Node | None) -> View:
+        """A view of this tensor; one made where nothing is recorded does not know the way."""
         base, steps = self.origin
-        view = View.__new__(View)
+        view = _new(View)
         view.array = array
-        view._grad = view._hooks = None
-        view._root, view._seen = base, base.grad_fn
-        view._steps = (*steps, step) if mode.recording and steps is not None else None
-        view.grad_fn = node
-        view._requires_grad = node is not None
+        view._grad = None
+        view._hooks = None
+        view._root = base
+        view._seen = base.grad_fn
+        view._steps = (*steps, *way) if mode.recording and steps is not None else None
+        _set_grad_fn(view, node)
+        _set_needs(view, node is not None)
         return view
 
     def _update(self, function: Callable[..., Any], *others: Any) -> Any:
@@ -308,6 +319,7 @@ class Tensor(InPlace):
 
 _grad_fn: Any = Tensor.__dict__["grad_fn"]
 _needs: Any = Tensor.__dict__["_requires_grad"]
+_set_grad_fn, _set_needs = _grad_fn.__set__, _needs.__set__
 """The slots behind the properties of a view."""
 
 
@@ -332,7 +344,7 @@ class View(Tensor):
 
     @grad_fn.setter
     def grad_fn(self, node: Node | None) -> None:
-        _grad_fn.__set__(self, node)
+        _set_grad_fn(self, node)
 
     @property
     def _requires_grad(self) -> bool:
@@ -342,7 +354,7 @@ class View(Tensor):
 
     @_requires_grad.setter
     def _requires_grad(self, needs: bool) -> None:
-        _needs.__set__(self, needs)
+        _set_needs(self, needs)
 
     def _follow(self) -> None:
         """Go the way from the root again if the root has another node by now."""
@@ -364,9 +376,6 @@ class Unwatched(Tensor):
     __slots__ = ()
 
     watched = False
-
-
-_new = Tensor.__new__
 
 
 def wrapped(array: np.ndarray[Any, Any], grad_fn: Node | None = None) -> Tensor:

@@ -99,7 +99,8 @@ class Values(Array):
                 fix="x.detach().clone()",
                 loc=user_location(),
             )
-        return memo.setdefault(id(self), _leaf(self.array.copy(), self.requires_grad, self.grad and self.grad.array))
+        grad = None if self.grad is None else self.grad.array
+        return memo.setdefault(id(self), _leaf(self.array.copy(), self.requires_grad, grad))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle holds the values and whether they require grad: what comes back is a leaf."""

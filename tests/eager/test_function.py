@@ -207,7 +207,7 @@ def test_gradients_that_do_not_fit(result):
 
 def test_in_a_trace():
     with pytest.raises(UnsupportedError, match="Cube"):
-        jit(lambda x: Cube.apply(x))(np.ones(2))
+        jit(Cube.apply)(np.ones(2))
 
 
 def test_forward_mode():
