@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import Program, programs
+from programs import LARGE, Program, programs
 from roads import Tolerance, interpreted, reference
 
 from graphc.autodiff.reverse import gradients
@@ -34,6 +34,16 @@ def test_every_road_leads_to_the_same_results(p: Program, seed: int) -> None:
         near.check(p.graph.outputs, interpreted(p.graph, arrays, scheduled=scheduled), want, f"nest, {scheduled=}")
     for level in ("O1", "O3"):
         near.check(p.graph.outputs, compile_graph(p.graph, level)(*arrays), want, level)
+
+
+@campaign(30)
+@given(p=programs(sizes=LARGE), seed=st.integers(0, 9))
+def test_loops_of_many_vectors_and_chunks(p: Program, seed: int) -> None:
+    arrays = p.arrays(seed)
+    alone, shared = (compile_graph(p.graph, threads=n)(*arrays) for n in (1, 2))
+    Tolerance(p.graph, arrays, p.exact).check(p.graph.outputs, alone, reference(p.graph, arrays), "O3")
+    for a, b in zip(alone, shared, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @campaign(40)

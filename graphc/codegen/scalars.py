@@ -1,4 +1,4 @@
-"""The meaning of a scalar operation of a loop nest: the `scalar` rule of a primitive, or a call of the builder protocol.
+"""The meaning of a scalar operation of a nest: the `scalar` rule of a primitive, or a call of the builder protocol.
 
 One function serves every builder, so the interpreter and the native code follow the same rule.  A builder also makes
 constants for it: `b.number(value, dtype)` is a scalar of a given type.

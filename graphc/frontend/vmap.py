@@ -17,8 +17,6 @@ from graphc.ir.poly import Size
 from graphc.numpy.array import Array
 from graphc.runtime.tree import Structure, flatten
 
-_ARRAYS = (Array, np.ndarray, np.generic)
-
 
 def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0) -> Function:
     """f for every item of a batch at once: each of its operations runs on all items, there is no loop.
@@ -40,20 +38,22 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0) -> Function:
         leaves, structure = flatten((args, kwargs))
         axes = [*_prefix(in_axes, structure.children[0], "in_axes"), *[0] * structure.children[1].leaf_count]
         paths = _paths(structure)
-        fronts = {k: _front(x, a, paths[k]) for k, (x, a) in enumerate(zip(leaves, axes, strict=True)) if a is not None}
-        size = _size({paths[k]: x.shape[0] for k, x in fronts.items()})
+        tensors = {
+            k: _front(x, axes[k], paths[k]) for k, x in enumerate(leaves) if _is_tensor(x) or axes[k] is not None
+        }
+        size = _size({paths[k]: x.value.shape[0] for k, x in tensors.items() if x.is_mapped})
         results: list[Any] = []
 
         def item(items: list[Any]) -> list[Any]:
-            places = dict(zip(fronts, items, strict=True))
+            places = dict(zip(tensors, items, strict=True))
             inner, names = structure.unflatten([places.get(k, x) for k, x in enumerate(leaves)])
             results.append(flatten(f(*inner, **names)))
-            return [y for y in results[0][0] if isinstance(y, _ARRAYS)]
+            return [y for y in results[0][0] if _is_tensor(y)]
 
-        found = iter(find_world(leaves).each(item, list(fronts.values())))
+        found = iter(find_world(leaves).each(item, list(tensors.values())))
         ys, nest = results[0]
         out = zip(ys, _prefix(out_axes, nest, "out_axes"), strict=True)
-        return nest.unflatten([_placed(next(found), a, size) if isinstance(y, _ARRAYS) else y for y, a in out])
+        return nest.unflatten([_placed(next(found), a, size) if _is_tensor(y) else y for y, a in out])
 
     return mapped
 
@@ -86,18 +86,24 @@ def _paths(structure: Structure) -> list[str]:
     return [*args.paths("argument "), *kwargs.paths("argument ")]
 
 
-def _front(x: Any, axis: int, path: str) -> Any:
+def _is_tensor(x: Any) -> bool:
+    return isinstance(x, Array | np.ndarray | np.generic)
+
+
+def _front(x: Any, axis: int | None, path: str) -> Batched:
     """The argument with its items along the first axis."""
-    ndim = x.ndim if isinstance(x, _ARRAYS) else 0
+    if axis is None:
+        return Batched(x, False)
+    ndim = x.ndim if _is_tensor(x) else 0
     if not -ndim <= axis < ndim:
         raise AxisError(
             f"{path} has no axis {axis} to map over",
             expected=f"an axis in [-{ndim}, {ndim})" if ndim else "an array of one dimension or more",
-            got=f"shape {x.shape}" if isinstance(x, _ARRAYS) else repr(x)[:60],
+            got=f"shape {x.shape}" if _is_tensor(x) else repr(x)[:60],
             fix="in_axes with None for an argument that all items have in common",
             loc=user_location(),
         )
-    return move_axis(x, axis % ndim, 0)
+    return Batched(move_axis(x, axis % ndim, 0), True)
 
 
 def _size(sizes: dict[str, Size]) -> Size:

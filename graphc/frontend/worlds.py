@@ -48,8 +48,8 @@ class World(Protocol):
     def holds(self, leaves: Sequence[Any]) -> bool:
         """Whether a derivative taken here can go on with these tensors."""
 
-    def each(self, f: Leaves, xs: Sequence[Any]) -> list[Batched]:
-        """The results of f for every item of xs, along their first axes; f is traced, on one item."""
+    def each(self, f: Leaves, xs: Sequence[Batched]) -> list[Batched]:
+        """The results of f for every item of the mapped xs, along their first axes; f is traced, on one item."""
 
     def rows(self, linear: Leaves, basis: Any) -> list[Any]:
         """The results of a derivative for every item of a basis, along their first axes."""
@@ -115,12 +115,12 @@ class Symbolic:
     def holds(self, leaves: Sequence[Any]) -> bool:
         return True
 
-    def each(self, f: Leaves, xs: Sequence[Any]) -> list[Batched]:
+    def each(self, f: Leaves, xs: Sequence[Batched]) -> list[Batched]:
         """f runs on stand-ins in the same graph, where it may read any tensor; what it made is pruned later."""
-        mapped = [as_value(x, self.graph) for x in xs]
-        items = [self._stand_in(v.type) for v in mapped]
+        tensors = [as_symbolic(x.value, self.graph) for x in xs]
+        items = [self._stand_in(t.type) if x.is_mapped else t for x, t in zip(xs, tensors, strict=True)]
         ys = [as_value(y, self.graph) for y in f(items)]
-        found = batch(self.graph, ys, {i.value: v for i, v in zip(items, mapped, strict=True)})
+        found = batch(self.graph, ys, {i.value: t.value for i, t in zip(items, tensors, strict=True) if i is not t})
         return [Batched(Tensor(self.graph, y.value), y.is_mapped) for y in found]
 
     def _stand_in(self, type_: Type) -> Tensor:
@@ -131,7 +131,7 @@ class Symbolic:
 
     def rows(self, linear: Leaves, basis: Any) -> list[Any]:
         size = basis.shape[0]
-        found = self.each(linear, [basis])
+        found = self.each(linear, [Batched(basis, True)])
         return [y.value if y.is_mapped else repeated(y.value, size) for y in found]
 
     def result(self, x: Any) -> Any:
@@ -181,14 +181,14 @@ class Eager:
     def holds(self, leaves: Sequence[Any]) -> bool:
         return not any(isinstance(x, Tensor) for x in leaves)
 
-    def each(self, f: Leaves, xs: Sequence[Any]) -> list[Batched]:
+    def each(self, f: Leaves, xs: Sequence[Batched]) -> list[Batched]:
         """f is traced in a graph of its own, whose operations then run on whole batches."""
         graph = Closure("items")
-        mapped = [x if isinstance(x, eager.Tensor) else eager.Tensor(x) for x in xs]
+        given = [Batched(_on_tape(x.value), x.is_mapped) for x in xs]
         with graph.building():
-            items = [graph.placeholder(_item_type(x)) for x in mapped]
+            items = [graph.placeholder(_item_type(x)) for x in given]
             ys = [as_value(y, graph) for y in f([Tensor(graph, v) for v in items])]
-        known = {v: Batched(x, True) for v, x in zip(items, mapped, strict=True)}
+        known = dict(zip(items, given, strict=True))
         known |= {v: Batched(x, False) for v, x in graph.captured.items()}
         return [Batched(self._untracked(y.value), y.is_mapped) for y in replay(graph, ys, known)]
 
@@ -203,6 +203,11 @@ class Eager:
         return x if self.keeps or not isinstance(x, eager.Tensor) else np.array(x.array)
 
 
-def _item_type(x: eager.Tensor) -> Type:
+def _on_tape(x: Any) -> eager.Tensor:
+    return x if isinstance(x, eager.Tensor) else eager.Tensor(x)
+
+
+def _item_type(x: Batched) -> Type:
     """The type of one item of a batch."""
-    return x.type.with_shape(x.type.shape[1:])
+    type_: Type = x.value.type
+    return type_.with_shape(type_.shape[1:]) if x.is_mapped else type_

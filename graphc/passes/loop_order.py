@@ -23,8 +23,8 @@ def preferred_order(space: Footprint) -> list[str]:
 def _product_order(space: Footprint, result: list[str]) -> list[str]:
     """i, k, j; or i, j, k (dot products) where the right operand lies along k in memory."""
     (k,) = space.reduced
-    right = space.accesses[-1].index if space.accesses else None
-    along_k = right is not None and k in right[-1].names
+    last = (space.accesses[-1].index or ())[-1:] if space.accesses else ()
+    along_k = any(k in i.names for i in last)
     shape = space.node.types[0].shape
     if along_k or shape[-1] == 1:
         return [*result, k]

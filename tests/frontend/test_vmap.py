@@ -72,7 +72,10 @@ def test_nested(world: Any) -> None:
 
 
 def test_an_inner_function_closes_over_an_item_of_the_outer(world: Any) -> None:
-    same(world(lambda a, b: gx.vmap(lambda x: gx.vmap(lambda y: x * y)(b))(a))(X[:, 0], Y[:, 0]), np.outer(X[:, 0], Y[:, 0]))
+    same(
+        world(lambda a, b: gx.vmap(lambda x: gx.vmap(lambda y: x * y)(b))(a))(X[:, 0], Y[:, 0]),
+        np.outer(X[:, 0], Y[:, 0]),
+    )
 
 
 def test_of_grad(world: Any) -> None:
@@ -102,7 +105,10 @@ def test_of_jit(world: Any) -> None:
 
 @pytest.mark.parametrize("index", [np.array([0, 2, 1, 1, 0]), np.array([[0, 1]] * 5)])
 def test_indexing_by_item(world: Any, index: np.ndarray) -> None:
-    same(world(gx.vmap(lambda x, i: np.take(x, i)))(X, index), np.stack([np.take(x, i) for x, i in zip(X, index, strict=True)]))
+    same(
+        world(gx.vmap(lambda x, i: np.take(x, i)))(X, index),
+        np.stack([np.take(x, i) for x, i in zip(X, index, strict=True)]),
+    )
     same(world(gx.vmap(lambda x, i: np.take(x, i), (None, 0)))(W[0], index), np.stack([W[0][i] for i in index]))
 
 
