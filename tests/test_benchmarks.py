@@ -50,20 +50,26 @@ def test_results_are_judged(name):
 
 def figures(**seconds):
     rows = {name: {"first": 0.25, "peak": 1 << 20, "wrong": "", "seconds": s} for name, s in seconds.items()}
-    return {"workload": "softmax", "threads": 1, "peers": rows}
+    return {"workload": "softmax", "threads": 1, "peers": rows, "again": {"graphc": 0.02}}
 
 
 def test_losses_are_bold_and_named():
     text = report.tables({"runs": [figures(graphc=2e-3, numpy=9e-3, jax=1e-3)], "doors": {"NumPy": 1.0}})
     assert "1 lost" in text and "Lost: **softmax** (0.50)." in text
     assert "| softmax | 2 | 9 | 1 | **0.50** |" in text
-    assert "| softmax | 250 | 250 | 250 |" in text and "| softmax | 1.0 | 1.0 | 1.0 |" in text
+    assert "| softmax | 250 | 250 | 250 | 20 |" in text and "| softmax | 1.0 | 1.0 | 1.0 |" in text
 
 
 def test_failures_and_wrong_results_are_told():
     row = figures(graphc=1e-3, jax=1e-3)
     row["peers"]["jax"] = {"first": 0.25, "peak": 0, "wrong": "result 0 is wrong by 1.0e+00 of its largest element"}
-    failed = {"workload": "nbody", "threads": 1, "peers": {}, "failed": "exit status -11: Segmentation fault"}
+    failed = {
+        "workload": "nbody",
+        "threads": 1,
+        "peers": {},
+        "again": {},
+        "failed": "exit status -11: Segmentation fault",
+    }
     text = report.tables({"runs": [row, failed], "doors": {"NumPy": 1.0}})
     assert "**softmax: jax is not timed**" in text and "| wrong |" in text
     assert "**nbody failed**: exit status -11" in text

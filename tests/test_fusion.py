@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_primitives import interpreted
+from roads import interpreted
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value
@@ -106,7 +106,7 @@ def test_fused_nests_mean_the_same(f: Callable[..., Any], shapes: Any, scheduled
     from graphc.ir.evaluate import evaluate
 
     want = evaluate(g, g.outputs, dict(zip(g.inputs, arrays, strict=True)))
-    for a, b in zip(interpreted(g, arrays, scheduled), want, strict=True):
+    for a, b in zip(interpreted(g, arrays, scheduled=scheduled), want, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 

@@ -146,7 +146,8 @@ def test_work_is_as_recorded(name: str) -> None:
     figures = work(traced(name))
     if os.environ.get("GRAPHC_UPDATE_GOLDEN"):
         write(name, figures)
-    assert changes(golden().get(name, {}), figures) == []
+    differing = changes(golden().get(name, {}), figures)
+    assert not differing, "\n".join([f"{name} does other work than recorded:", *differing])
 
 
 @pytest.mark.parametrize(("count", "vectors"), [(1024, 64), (1000, 63), (16, 1)])

@@ -204,7 +204,7 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 
 # ---------------------------------------------------------------------------------------------------------- joining
 
-LOSSES = {
+LOSSES: dict[str, Callable[..., Tensor]] = {
     "mlp_tiny_grad": mlp_tiny_loss,
     "hier_logp": log_density,
     "layernorm_grad": layernorm_loss,
@@ -212,7 +212,7 @@ LOSSES = {
     "transformer_grad": transformer_loss,
     "embed_grad": embed_loss,
 }
-OPTIMISERS = {"mlp_train_sgdm": momentum, "mlp_train_adam": adam}
+OPTIMISERS: dict[str, Callable[..., Any]] = {"mlp_train_sgdm": momentum, "mlp_train_adam": adam}
 
 Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
 

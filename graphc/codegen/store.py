@@ -23,6 +23,7 @@ MOST_BYTES = 256 << 20
 LARGEST_SHARE = 8  # of `most`, for one file: larger ones would push out all the others
 _CHECKSUM = hashlib.sha256().digest_size
 _ENDING = ".code"
+_TRIMMING = "0"  # the writes that look at all files, one in sixteen
 
 
 def digest(*parts: str | bytes) -> str:
@@ -35,9 +36,13 @@ def digest(*parts: str | bytes) -> str:
 class Entry:
     """One file: its size in bytes and when it was last used, in nanoseconds."""
 
-    path: Path
+    name: str
     size: int
     used: int
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ class Store:
             self.folder.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
             if not self.refusal():
                 self._write(self._path(key), _checksum(key, content) + content)
-                self.trim()
+                if key.startswith(_TRIMMING):
+                    self.trim()
 
     def refusal(self) -> str:
         """Why the folder is not used, or ""."""
@@ -109,7 +115,7 @@ class Store:
             for file in files:
                 with suppress(FileNotFoundError):  # another process removed it meanwhile
                     status = file.stat()
-                    yield Entry(Path(file.path), status.st_size, status.st_mtime_ns)
+                    yield Entry(file.path, status.st_size, status.st_mtime_ns)
 
     def _write(self, path: Path, data: bytes) -> None:
         part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")

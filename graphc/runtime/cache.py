@@ -8,8 +8,9 @@ these have moved to, a record refers to a location by the place where it first o
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -45,10 +46,18 @@ def _compiler() -> str:
 
 def _fingerprint() -> str:
     """A hash of the sources: no change of the compiler goes unnoticed."""
-    package = Path(__file__).parents[1]
+    package = str(Path(__file__).parents[1])
     sums = hashlib.sha256()
-    for file in sorted(f for room in _SOURCES for f in package.joinpath(room).rglob("*.py")):
-        text = file.read_bytes()
-        sums.update(f"{file.relative_to(package)} {len(text)}\n".encode())
+    for name in sorted(_source_files(package)):
+        with open(os.path.join(package, name), "rb") as file:
+            text = file.read()
+        sums.update(f"{name} {len(text)}\n".encode())
         sums.update(text)
     return sums.hexdigest()
+
+
+def _source_files(package: str) -> Iterator[str]:
+    for room in _SOURCES:
+        for folder, _, names in os.walk(os.path.join(package, room)):
+            inside = os.path.relpath(folder, package)
+            yield from (os.path.join(inside, name) for name in names if name.endswith(".py"))

@@ -67,7 +67,7 @@ def test_named_arguments_are_mapped_along_the_first_axis(world: Any) -> None:
 
 def test_nested(world: Any) -> None:
     distance = lambda x, y: norm(x - y)  # noqa: E731
-    table = gx.vmap(lambda x, ys: gx.vmap(distance, (None, 0))(x, ys), (0, None))
+    table = gx.vmap(gx.vmap(distance, (None, 0)), (0, None))
     same(world(table)(X, Y), np.linalg.norm(X[:, None] - Y[None], axis=-1))
 
 
@@ -106,10 +106,10 @@ def test_of_jit(world: Any) -> None:
 @pytest.mark.parametrize("index", [np.array([0, 2, 1, 1, 0]), np.array([[0, 1]] * 5)])
 def test_indexing_by_item(world: Any, index: np.ndarray) -> None:
     same(
-        world(gx.vmap(lambda x, i: np.take(x, i)))(X, index),
+        world(gx.vmap(np.take))(X, index),
         np.stack([np.take(x, i) for x, i in zip(X, index, strict=True)]),
     )
-    same(world(gx.vmap(lambda x, i: np.take(x, i), (None, 0)))(W[0], index), np.stack([W[0][i] for i in index]))
+    same(world(gx.vmap(np.take, (None, 0)))(W[0], index), np.stack([W[0][i] for i in index]))
 
 
 def test_gradient_of_indexing_by_item(world: Any) -> None:
