@@ -42,8 +42,7 @@ def restrict(threads: int) -> None:
 
 
 def measure(name: str, threads: int, seconds: float, peers: Sequence[str]) -> dict[str, Any]:
-    """First call, peak memory and correctness of each system in turn; then, unless `seconds` is 0, the times of all that
-    are right."""
+    """First call, peak memory and correctness of each system in turn; then, if there are `seconds`, times of all."""
     work = WORKLOADS[name]
     arguments = work.arguments(np.random.default_rng(0))
     wanted = reference(work, arguments)

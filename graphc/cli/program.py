@@ -21,13 +21,12 @@ import numpy as np
 import graphc.ir.ops  # noqa: F401 - registers the primitives
 from graphc.autodiff.reverse import gradients
 from graphc.errors import GraphcError, OptionError, SignatureError
+from graphc.frontend.trace import trace
 from graphc.ir.graph import Graph
 from graphc.ir.location import Location
 from graphc.ir.node import Value
 from graphc.ir.types import FLOATS, Type, parse_type
-from graphc.numpy.tensor import Tensor, as_value
 from graphc.runtime.run_graph import run_graph
-from graphc.runtime.tree import flatten
 
 
 class ProgramError(GraphcError):
@@ -61,20 +60,7 @@ def load(target: str, types: str | None = None, grad: bool = False) -> Program:
             raise SignatureError(f"{name} is a graph, its inputs have types", got=f"--args {types!r}")
         return _program(thing, None, grad)
     function = _function(thing, name)
-    return _program(trace(function, _types(thing, types)), function, grad)
-
-
-def trace(function: Callable[..., Any], types: Sequence[Type]) -> Graph:
-    """The graph of a function of tensors; its outputs are the leaves of what the function returns."""
-    graph = Graph(function.__name__)
-    with graph.building(_definition(function)):
-        arguments = [
-            Tensor(graph, graph.placeholder(t, n)) for n, t in zip(_names(function, len(types)), types, strict=True)
-        ]
-    with graph:
-        result = _call(function, arguments)
-        graph.outputs = [as_value(leaf, graph) for leaf in flatten(result)[0]]
-    return graph
+    return _program(_trace(function, _types(thing, types)), function, grad)
 
 
 # ----------------------------------------------------------------------------------------------------------- finding
@@ -155,28 +141,16 @@ def _types(thing: Any, text: str | None) -> list[Type]:
     return [parse_type(str(t)) for t in parts if str(t).strip()]
 
 
-def _names(function: Callable[..., Any], count: int) -> list[str]:
-    """The names of the first parameters."""
+def _trace(function: Callable[..., Any], types: Sequence[Type]) -> Graph:
     signature = inspect.signature(function)
     try:
-        bound = signature.bind(*[None] * count)
+        signature.bind(*types)
     except TypeError as error:
         raise SignatureError(
-            f"{function.__name__} takes other arguments", expected=str(signature), got=f"{count} types ({error})"
+            f"{function.__name__} takes other arguments", expected=str(signature), got=f"{len(types)} types ({error})"
         ) from None
-    names: list[str] = []
-    for name, value in bound.arguments.items():
-        names += [f"{name}{k}" for k in range(len(value))] if isinstance(value, tuple) else [name]
-    return names
-
-
-def _definition(function: Callable[..., Any]) -> Location:
-    code = inspect.unwrap(function).__code__
-    return Location(code.co_filename, code.co_firstlineno, function.__name__)
-
-
-def _call(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-    return _guard(lambda: function(*arguments), function.__name__)
+    graph: Graph = _guard(lambda: trace(function, types)[0], function.__name__)
+    return graph
 
 
 def _guard(action: Callable[[], Any], what: str) -> Any:

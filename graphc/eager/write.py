@@ -49,11 +49,10 @@ def update(x: Tensor, function: Function, others: Sequence[Any]) -> Any:
     if any(isinstance(o, Array) and not isinstance(o, Tensor) for o in others):
         return function(x, *others)
     since = next_number()
-    if mode.recording and any(isinstance(t, Tensor) and t.requires_grad for t in (x, x.origin[0], *others)):
+    if mode.recording and _tracked(x, others):
         value = function(attached(x.array.copy(), x.edge), *(_kept(o, x) for o in others))
-    elif _is_direct(x, function, others):
-        arrays = [o.array if isinstance(o, Tensor) else o for o in others]
-        _DIRECT[function](x.array, *arrays, out=x.array)
+    elif function in _DIRECT and (arrays := _arrays(x, others)):
+        _DIRECT[function](*arrays, out=x.array)
         return _noted(x)
     else:
         value = function(x, *others)
@@ -61,15 +60,29 @@ def update(x: Tensor, function: Function, others: Sequence[Any]) -> Any:
     return overwrite(x, value, since=since)
 
 
+def _tracked(x: Tensor, others: Sequence[Any]) -> bool:
+    if x._requires_grad or x.origin[0]._requires_grad:
+        return True
+    return any(isinstance(o, Tensor) and o._requires_grad for o in others)
+
+
+def _arrays(x: Tensor, others: Sequence[Any]) -> list[Any] | None:
+    """The operands, where the ufunc itself may write over the first: its result has that type."""
+    target = x.array
+    if target.dtype.kind != "f" or not target.flags.writeable:
+        return None
+    arrays = [target]
+    for o in others:
+        source = o.array if isinstance(o, Tensor) else o
+        if type(o) is not float and not (isinstance(o, Tensor) and _fits(source, target)):
+            return None
+        arrays.append(source)
+    return arrays
+
+
 def _kept(other: Any, x: Tensor) -> Any:
     """An operand as it is before x changes."""
     return other.clone() if isinstance(other, Tensor) and np.may_share_memory(other.array, x.array) else other
-
-
-def _is_direct(x: Tensor, function: Function, others: Sequence[Any]) -> bool:
-    if function not in _DIRECT or x.array.dtype.kind != "f" or not x.array.flags.writeable:
-        return False
-    return all(type(o) is float or (isinstance(o, Tensor) and _fits(o.array, x.array)) for o in others)
 
 
 def _fits(source: Any, target: Any) -> Any:

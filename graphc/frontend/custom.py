@@ -8,6 +8,7 @@ primitive holds the rule.  Reverse and forward mode find it there, as they find 
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -60,11 +61,26 @@ class _Custom:
         self.function = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            args = parameters(self.function).bind(*args, **kwargs).args  # rules take arguments by position
+        args = self._by_position(args, kwargs)
         if not any(map(is_differentiable, flatten(args)[0])):
             return self.function(*args)
         return self._with_rule(args)
+
+    def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """All arguments, defaults included, as rules take them. Raises SignatureError for what has a name only."""
+        signature = parameters(self.function)
+        if not signature.parameters and not kwargs:  # a function that does not tell
+            return args
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        if bound.kwargs:
+            raise SignatureError(
+                "a function with its own derivative takes arguments by position",
+                got=", ".join(bound.kwargs),
+                fix="parameters without `*` or `**`",
+                loc=user_location(),
+            )
+        return bound.args
 
     def _with_rule(self, args: tuple[Any, ...]) -> Any:
         raise NotImplementedError
@@ -87,6 +103,10 @@ class custom_vjp(_Custom):  # noqa: N801 - it is used as a decorator
     forward: Function | None = None
     backward: Function
 
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        self._local = threading.local()
+
     def defvjp(self, forward: Function, backward: Function) -> None:
         """The rule: forward(*args) gives (result, residuals), backward(residuals, cotangent) a tuple with a cotangent
         for every argument, or None for one that has none.
@@ -96,10 +116,24 @@ class custom_vjp(_Custom):  # noqa: N801 - it is used as a decorator
         self.forward, self.backward = forward, backward
 
     def _with_rule(self, args: tuple[Any, ...]) -> Any:
+        """Where `forward` calls the function itself, the residuals of that call are computed when they are needed."""
+        if getattr(self._local, "running", False):
+            result, saved = self.function(*args), None
+        else:
+            result, residuals = self._run_forward(args)
+            saved = _Nest.of(residuals, lambda x: isinstance(x, Array))
+        return self._marked(_Nest.of(args, is_float), result, saved)
+
+    def _run_forward(self, args: Sequence[Any]) -> tuple[Any, Any]:
         if self.forward is None:
             raise _no_rule("custom_vjp", "f.defvjp(forward, backward)")
-        result, residuals = _pair(self.forward(*args), "forward returns (result, residuals)")
-        call, saved = _Nest.of(args, is_float), _Nest.of(residuals, lambda x: isinstance(x, Array))
+        self._local.running = True
+        try:
+            return _pair(self.forward(*args), "forward returns (result, residuals)")
+        finally:
+            self._local.running = False
+
+    def _marked(self, call: _Nest, result: Any, saved: _Nest | None) -> Any:
         ys, structure = flatten(result)
         types = [(y.shape, y.dtype) if hasattr(y, "dtype") else ((), np.dtype(type(y))) for y in ys]
 
@@ -108,12 +142,13 @@ class custom_vjp(_Custom):  # noqa: N801 - it is used as a decorator
                 one, *tensors = lifted(g, *operands)
                 xs, rs = tensors[: len(call.places)], tensors[len(call.places) :]
                 each = [one if j == k else full_like(one, 0, t[1], shape=t[0]) for j, t in enumerate(types)]
-                parts = self._cotangents(self.backward(saved.filled(rs), structure.unflatten(each)), call)
+                residuals = saved.filled(rs) if saved else self._run_forward(call.filled(xs))[1]
+                parts = self._cotangents(self.backward(residuals, structure.unflatten(each)), call)
                 return [None, *[lowered(p, x, g) for p, x in zip(parts, xs, strict=True)], *[None] * len(rs)]
 
             return pull_back
 
-        operands = [*call.operands, *saved.operands]
+        operands = [*call.operands, *(saved.operands if saved else ())]
         return structure.unflatten([marked(y, operands, rule(k), _no_forward_mode) for k, y in enumerate(ys)])
 
     def _cotangents(self, given: Any, call: _Nest) -> list[Any]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from graphc.codegen.engine import host
 from graphc.codegen.store import digest, kept, store
+from graphc.config import current
 from graphc.ir.graph import Graph
 from graphc.ir.printer import print_graph
 from graphc.runtime.program import Program
@@ -28,8 +29,11 @@ _SOURCES = ("ir", "passes", "codegen", "runtime")  # the rooms whose code decide
 
 
 def kept_program(graph: Graph, options: str, make: Callable[[], Program]) -> Program:
-    """The program of this graph that is kept on disk, else the one that `make` builds, which is kept from then on."""
-    if store() is None:
+    """The program of this graph that is kept on disk, else the one that `make` builds, which is kept from then on.
+
+    Under `config(verify=True)` every program is made, since a kept one has no passes to verify.
+    """
+    if store() is None or current().verify:
         return make()
     places = list(dict.fromkeys(n.loc for n in graph.nodes))
     number = {loc: k for k, loc in enumerate(places)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphc.eager import Tensor, from_numpy, no_grad, tensor
+from graphc import eager
+from graphc.eager import Tensor, from_numpy, jvp, no_grad, tensor, versions
 from graphc.errors import DTypeError, GradientError, IndexingError, ShapeError, UnsupportedError
 from graphc.ir.graph import Graph
 from graphc.ir.types import Type
@@ -149,15 +150,13 @@ def test_second_derivatives_through_an_assignment():
     x = leaf(2.0, 3.0)
     y = x * 1.0
     y[0] = x[1] ** 3
-    (g,) = __import__("graphc").eager.grad((y * y).sum(), x, create_graph=True)
+    (g,) = eager.grad((y * y).sum(), x, create_graph=True)
     assert g.tolist() == [0.0, 2 * 3.0 + 6 * 3.0**5]
     g.sum().backward()
     assert x.grad.tolist() == [0.0, 2 + 30 * 3.0**4]
 
 
 def test_forward_mode_through_an_assignment():
-    from graphc.eager import jvp
-
     x = leaf(2.0, 3.0)
     y = x * 1.0
     y[0] = x[1] ** 2
@@ -251,8 +250,6 @@ def test_training_steps_in_place():
 
 
 def test_changes_of_freed_memory_are_forgotten():
-    from graphc.eager import versions
-
     before = len(versions._changes)
     x = tensor([1.0])
     x += 1.0

@@ -85,6 +85,24 @@ def test_second_order_through_residuals(world: Any) -> None:
     same(world(gx.grad(gx.grad(cube)))(2.0), np.array(12.0))
 
 
+def test_second_order_through_the_function_itself(world: Any) -> None:
+    """The residual of a root is the root; its slope at 0 is by rule too: 1 / (2 * 10) in place of infinity."""
+
+    @gx.custom_vjp
+    def root(x: Any) -> Any:
+        return np.sqrt(x)
+
+    def forward(x: Any) -> Any:
+        y = root(x)
+        return y, y
+
+    root.defvjp(forward, lambda y, g: (g / (2 * np.where(y > 0, y, 10)),))
+    same(world(gx.grad(root))(4.0), np.array(0.25))
+    same(world(gx.grad(root))(0.0), np.array(0.05))
+    same(world(gx.grad(gx.grad(root)))(4.0), np.array(-1 / 32))
+    same(world(gx.grad(gx.grad(root)))(0.0), np.array(0.0))
+
+
 def test_several_arguments_and_results(world: Any) -> None:
     @gx.custom_vjp
     def f(p: Any, n: Any, x: Any) -> Any:
@@ -133,6 +151,12 @@ def test_nothing_is_left_in_compiled_code() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ mistakes
+
+
+def test_arguments_that_have_a_name_only() -> None:
+    f = gx.custom_vjp(lambda x, *, scale: x * scale)
+    with pytest.raises(SignatureError, match="by position"):
+        f(X, scale=2.0)
 
 
 @pytest.mark.parametrize("kind", [gx.custom_vjp, gx.custom_jvp])

@@ -218,7 +218,7 @@ def pick(x: Any, i: Any) -> Any:
 before = pick
 
 
-def pick(x: Any, i: Any) -> Any:  # noqa: F811 - the same function, after an edit that moved it
+def pick(x: Any, i: Any) -> Any:  # the same function, after an edit that moved it
     return x[i] * 2
 
 
