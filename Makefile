@@ -18,7 +18,7 @@ lint: $(VENV)/.with-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.with-examples
+bench: $(VENV)/.with-bench
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.with-%: pyproject.toml | $(BIN)/python

@@ -16,6 +16,7 @@ from graphc.autodiff import forward, reverse
 from graphc.frontend.point import Function, derived
 from graphc.frontend.rules import is_float, lowered, marked
 from graphc.frontend.worlds import Symbolic, find_world
+from graphc.ir.closure import Closure
 from graphc.ir.graph import Graph, current_graph
 from graphc.ir.node import Node, Value
 from graphc.ir.ops.custom import barrier, first_item
@@ -35,7 +36,7 @@ def checkpoint(f: Function) -> Function:
     @derived(f, "checkpoint")
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         world = find_world(flatten((args, kwargs))[0])
-        if not isinstance(world, Symbolic):
+        if not isinstance(world, Symbolic) or isinstance(world.graph, Closure):
             return f(*args, **kwargs)
         start = len(world.graph)
         ys, nest = flatten(f(*args, **kwargs))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from graphc.frontend.reader import assembler
 from graphc.frontend.signature import Call
 from graphc.frontend.trace import Results
 from graphc.ir.graph import Graph
@@ -46,9 +47,10 @@ class Compiled:
 
 
 def _fast(executable: Executable, results: Results) -> Callable[..., Any]:
-    native = executable.native
-    if native is not None:
-        return native if results.is_single else lambda *arrays: results.rebuild(native(*arrays))
+    run = executable.native or executable
     if results.is_single:
-        return lambda *arrays: executable(*arrays)[0]
-    return lambda *arrays: results.rebuild(executable(*arrays))
+        return run if executable.native else lambda *arrays: run(*arrays)[0]
+    if results.is_tuple:
+        return run
+    build = assembler(results)
+    return lambda *arrays: build(run(*arrays))

@@ -17,11 +17,10 @@ import numpy as np
 
 from graphc.errors import GradientError, SignatureError
 from graphc.frontend.point import Function
-from graphc.frontend.rules import is_differentiable, is_float, lifted, lowered, marked
+from graphc.frontend.rules import is_differentiable, is_float, is_tensor, lifted, lowered, marked
 from graphc.frontend.trace import parameters
 from graphc.frontend.transforms import vjp
 from graphc.ir.location import user_location
-from graphc.numpy.array import Array
 from graphc.numpy.like import full_like, zeros_like
 from graphc.runtime.tree import Structure, flatten, flatten_as
 
@@ -121,8 +120,8 @@ class custom_vjp(_Custom):  # noqa: N801 - it is used as a decorator
             result, saved = self.function(*args), None
         else:
             result, residuals = self._run_forward(args)
-            saved = _Nest.of(residuals, lambda x: isinstance(x, Array))
-        return self._marked(_Nest.of(args, is_float), result, saved)
+            saved = _Nest.of(residuals, is_tensor)
+        return self._marked(_Nest.of(args, is_tensor), result, saved)
 
     def _run_forward(self, args: Sequence[Any]) -> tuple[Any, Any]:
         if self.forward is None:
@@ -192,7 +191,7 @@ class custom_jvp(_Custom):  # noqa: N801 - it is used as a decorator
     def _with_rule(self, args: tuple[Any, ...]) -> Any:
         if self.rule is None:
             raise _no_rule("custom_jvp", "@f.defjvp")
-        call = _Nest.of(args, is_float)
+        call = _Nest.of(args, is_tensor)
         ys, structure = flatten(self.function(*args))
 
         def along(k: int, xs: Sequence[Any], ts: Sequence[Any]) -> Any:
@@ -203,17 +202,22 @@ class custom_jvp(_Custom):  # noqa: N801 - it is used as a decorator
         def rules(k: int) -> tuple[Function, Function]:
             def push(ts: Sequence[Any], z: Any, y: Any, *operands: Any, tag: int) -> Any:
                 xs = lifted(*operands)
-                given = [zeros_like(x) if t is None else lifted(t)[0] for t, x in zip(ts[1:], xs, strict=True)]
+                given = [_tangent(t, x) for t, x in zip(ts[1:], xs, strict=True)]
                 return lowered(along(k, xs, given), lifted(y)[0], y)
 
             def pull_back(g: Any, z: Any, y: Any, *operands: Any, tag: int) -> list[Any]:
-                xs, zeros = lifted(*operands), [zeros_like(x) for x in lifted(*operands)]
-                parts = vjp(lambda *ts: along(k, xs, ts), *zeros)[1](lifted(g)[0])
+                xs = lifted(*operands)
+                (parts,) = vjp(lambda ts: along(k, xs, ts), [_tangent(None, x) for x in xs])[1](lifted(g)[0])
                 return [None, *[lowered(p, x, g) for p, x in zip(parts, xs, strict=True)]]
 
             return pull_back, push
 
         return structure.unflatten([marked(y, call.operands, *rules(k)) for k, y in enumerate(ys)])
+
+
+def _tangent(t: Any, x: Any) -> Any:
+    """As users see it: zeros in place of none, and none for what is no float."""
+    return lifted(t)[0] if t is not None else zeros_like(x) if is_float(x) else None
 
 
 def _no_rule(name: str, fix: str) -> GradientError:

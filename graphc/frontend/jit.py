@@ -14,10 +14,9 @@ from threading import RLock
 from types import MethodType
 from typing import Any, overload
 
-import numpy as np
-
 from graphc.errors import SignatureError
 from graphc.frontend.compiled import Compiled
+from graphc.frontend.reader import Reader, reader
 from graphc.frontend.signature import Call, parse_signature
 from graphc.frontend.trace import function_name, trace_leaves
 from graphc.ir.graph import Graph
@@ -27,6 +26,7 @@ from graphc.runtime.executable import Executable
 
 Function = Callable[..., Any]
 _REMEMBERED = 4096
+_STRUCTURES = 8  # nests that are remembered
 _kind = attrgetter("__class__", "dtype", "shape")
 
 
@@ -56,7 +56,8 @@ class Jit:
         self.level, self.disable, self.threads = level, tuple(disable), threads
         self._declared = None if signature is None else parse_signature(signature)
         self._compiled: dict[Any, Compiled] = {}
-        self._fast: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self._fast: dict[tuple[Any, ...], Callable[..., Any]] = {}  # by class, type and shape of flat arguments
+        self._nested: list[tuple[Reader, dict[tuple[Any, ...], Callable[..., Any]]]] = []  # the same by structure
         self._lock = RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -65,16 +66,29 @@ class Jit:
             try:
                 run = self._fast.get(tuple(map(_kind, args)))
             except (AttributeError, TypeError):  # not all are arrays
-                run = None
+                return self._call_nested(args)
             if run is not None:
                 return run(*args)
+        return self._call_any(args, kwargs)
+
+    def _call_nested(self, args: tuple[Any, ...]) -> Any:
+        """Nests of arrays, floats and static values that are like those of an earlier call."""
+        for read, known in self._nested:
+            arrays = read(args)
+            if arrays is not None:
+                run = known.get(tuple(map(_kind, arrays)))
+                if run is not None:
+                    return run(*arrays)
+        return self._call_any(args, {})
+
+    def _call_any(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         call = Call.of(args, kwargs, self.static_argnums)
         if call.has_tensors:
             return self.function(*args, **kwargs)
         compiled = self._find(call)
         arrays = compiled.check(call.dynamic)
-        if not kwargs and _is_plain(args, arrays):
-            self._remember(tuple(map(_kind, args)), compiled.fast)
+        if not kwargs:
+            self._remember(args, call, arrays, compiled.fast)
         return compiled.run(arrays)
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
@@ -150,17 +164,22 @@ class Jit:
         why = call.difference(last.call, last.types) if last else ""
         return Compiled.make(graph, results, call, why, level=self.level, disable=self.disable, threads=self.threads)
 
-    def _remember(self, kinds: tuple[Any, ...], run: Callable[..., Any]) -> None:
-        if len(self._fast) >= _REMEMBERED:
-            self._fast.clear()
-        self._fast[kinds] = run
-
-
-def _is_plain(args: Sequence[Any], checked: Collection[Any]) -> bool:
-    """The arguments are nothing but arrays, and needed no conversion."""
-    return len(args) == len(checked) and all(
-        a is b and type(a) is np.ndarray for a, b in zip(args, checked, strict=True)
-    )
+    def _remember(self, args: tuple[Any, ...], call: Call, arrays: Collection[Any], run: Callable[..., Any]) -> None:
+        """Take the short way for arguments like these, where none had to be converted."""
+        read = reader(call)
+        leaves = read(args)
+        if leaves is None or not all(a is b or not a.ndim for a, b in zip(leaves, arrays, strict=True)):
+            return
+        kinds = tuple(map(_kind, leaves))
+        if len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True)):
+            known = self._fast
+        else:
+            known = next((k for r, k in self._nested if r(args) is not None), {})
+            if not known:
+                self._nested = [(read, known), *self._nested[: _STRUCTURES - 1]]
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[kinds] = run
 
 
 @overload

@@ -19,6 +19,8 @@ from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.ir.ops.batching import batch_size, repeated
 from graphc.ir.ops.custom import with_rules
+from graphc.ir.primitive import type_of
+from graphc.ir.types import FLOATS
 from graphc.numpy.array import Array
 from graphc.numpy.promote import cast_to
 from graphc.numpy.tensor import Tensor, as_value
@@ -26,8 +28,12 @@ from graphc.numpy.tensor import Tensor, as_value
 Rule = Callable[..., Any]
 
 
+def is_tensor(x: Any) -> bool:
+    return isinstance(x, Array)
+
+
 def is_float(x: Any) -> bool:
-    return isinstance(x, Array) and x.dtype.kind == "f"
+    return isinstance(x, Array | np.ndarray) and x.dtype.kind == "f"
 
 
 def is_differentiable(x: Any) -> bool:
@@ -48,11 +54,11 @@ def lifted(*values: Any) -> list[Any]:
 
 
 def lowered(t: Any, x: Any, like: Any) -> Any:
-    """What a user's rule gives for x, as autodiff holds it (as it holds `like`).
+    """What a user's rule gives for x, as autodiff holds it (as it holds `like`); nothing for what is no float.
 
     Raises GradientError where the shape is not that of x.
     """
-    if t is None:
+    if t is None or type_of(x).dtype not in FLOATS:
         return None
     tensor = t if isinstance(t, Array) else np.asarray(t)
     if tensor.shape != x.shape:

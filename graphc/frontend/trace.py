@@ -53,6 +53,11 @@ class Results:
         """The result is one tensor, in no container."""
         return self.structure.is_leaf and isinstance(self.leaves[0], Output)
 
+    @property
+    def is_tuple(self) -> bool:
+        """The result is the outputs themselves, in order."""
+        return self.structure.kind is tuple and self.leaves == tuple(map(Output, range(len(self.structure.children))))
+
     def rebuild(self, arrays: Sequence[Any]) -> Any:
         return self.structure.unflatten([arrays[x.index] if isinstance(x, Output) else x for x in self.leaves])
 
@@ -78,7 +83,9 @@ def trace_leaves(
     args, kwargs = structure.unflatten(traced)
     with graph.building():
         result = f(*args, **kwargs)
-        return graph, _results(graph, result)
+        results = _results(graph, result)
+        graph.check_stand_ins(_needed(graph))
+        return graph, results
 
 
 def abstract(leaf: Any) -> Type | None:
@@ -109,6 +116,15 @@ def _results(graph: Graph, result: Any) -> Results:
             leaf = Output(len(graph.outputs) - 1)
         out.append(leaf)
     return Results(structure, tuple(out))
+
+
+def _needed(graph: Graph) -> set[int]:
+    """The nodes that the outputs are computed from."""
+    needed = {v.node.id for v in graph.outputs}
+    for node in reversed(graph.nodes):
+        if node.id in needed:
+            needed.update(v.node.id for v in node.inputs)
+    return needed
 
 
 # ---------------------------------------------------------------------------------------------- names and places

@@ -127,6 +127,7 @@ class Symbolic:
         """A tensor like one item of a batch, that nothing else is."""
         zero = Tensor(self.graph, self.graph.constant(0, type_.dtype))
         tensor: Tensor = alias(expand(zero, shape=type_.shape[1:]), tag=len(self.graph))
+        self.graph.stand_ins.add(tensor.value.node.id)
         return tensor
 
     def rows(self, linear: Leaves, basis: Any) -> list[Any]:

@@ -37,7 +37,8 @@ class Graph:
     """Operations and the tensors between them.
 
     As a context manager (`with g:`) it receives the operations of the block.  `inputs` are its placeholders in order,
-    `outputs` what a traced function returns, `updates` the assignments to variables.
+    `outputs` what a traced function returns, `updates` the assignments to variables.  `stand_ins` are the nodes that
+    stood for an item while a function was mapped over a batch: nothing may be computed from them.
     """
 
     def __init__(self, name: str = "graph") -> None:
@@ -48,6 +49,7 @@ class Graph:
         self.outputs: list[Value] = []
         self.updates: list[Update] = []
         self.initial: dict[str, np.ndarray[Any, Any]] = {}
+        self.stand_ins: set[int] = set()
         self.frozen = False
         self._known: dict[object, Node] = {}
         self._readers: list[list[int]] = []  # for each node the ids of those that read it, ascending
@@ -162,6 +164,17 @@ class Graph:
                 self._network.add_edge(v.node.id, node.id, key=position, index=v.index)
         self._drawn = len(self.nodes)
         return self._network
+
+    def check_stand_ins(self, needed: Iterable[int]) -> None:
+        """Raises GraphMismatchError if a result needs a node that stood for one item of a batch."""
+        lost = self.stand_ins.intersection(needed)
+        if lost:
+            raise GraphMismatchError(
+                "one item of a batch is used outside of the function that vmap maps",
+                got=f"the item made at {self.nodes[min(lost)].loc}",
+                fix="return it from the mapped function; give it to a custom_vjp or custom_jvp function as an argument",
+                loc=user_location(),
+            )
 
     def named(self, name: str) -> Value | None:
         """The placeholder or variable of that name."""

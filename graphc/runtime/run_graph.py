@@ -31,6 +31,7 @@ def run_graph(graph: Graph, fetches: Sequence[Value], feeds: Sequence[Value]) ->
     """
     needed = _needed(fetches, frozenset(feeds))
     _check_fed(needed)
+    graph.check_stand_ins(n.id for n in needed)
     run = Graph(graph.name)
     image = {v: _placeholder(run, v) for v in feeds}
     variables = [n.out for n in needed if n.op.name == "variable"]

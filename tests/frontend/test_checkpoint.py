@@ -11,7 +11,7 @@ import graphc as gx
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((16, 8))
-WEIGHTS = RNG.standard_normal((6, 8, 8)) / 3
+WEIGHTS = RNG.standard_normal((5, 8, 8)) / 3
 
 
 def same(got: Any, want: Any) -> None:
@@ -19,7 +19,7 @@ def same(got: Any, want: Any) -> None:
 
 
 def block(x: Any, w: Any) -> Any:
-    for _ in range(4):
+    for _ in range(3):
         x = np.tanh(x @ w)
     return x
 
@@ -37,7 +37,7 @@ def wave(x: Any) -> Any:
     return np.sin(x) * np.exp(-x)
 
 
-@pytest.mark.parametrize("level", ["O0", "O1", "O2", "O3"])
+@pytest.mark.parametrize("level", ["O0", "O1", "O3"])
 def test_gradients_are_the_same(level: str) -> None:
     plain = gx.jit(gx.grad(chain(block), (0, 1)), level=level)(X, WEIGHTS)
     again = gx.jit(gx.grad(chain(gx.checkpoint(block)), (0, 1)), level=level)(X, WEIGHTS)
@@ -46,7 +46,7 @@ def test_gradients_are_the_same(level: str) -> None:
 
 
 def test_memory_falls_on_a_deep_chain() -> None:
-    """24 layers in blocks of 4: 6 arguments and the inside of one block, in place of 24 layers."""
+    """15 layers in blocks of 3: 5 arguments and the inside of one block, in place of 15 layers."""
     plain = gx.jit(gx.grad(chain(block))).compile(X, WEIGHTS)
     again = gx.jit(gx.grad(chain(gx.checkpoint(block)))).compile(X, WEIGHTS)
     assert again.peak_bytes() < 0.7 * plain.peak_bytes()
@@ -56,7 +56,7 @@ def test_the_inside_is_computed_again() -> None:
     def tanhs(f: Any) -> int:
         return [n.op.name for n in gx.jit(gx.grad(chain(f))).optimize(X, WEIGHTS).nodes].count("tanh")
 
-    assert (tanhs(block), tanhs(gx.checkpoint(block))) == (24, 48)
+    assert (tanhs(block), tanhs(gx.checkpoint(block))) == (15, 30)
 
 
 def test_results_alone_cost_nothing() -> None:
@@ -123,6 +123,15 @@ def test_under_other_transformations(transform: Any) -> None:
     for world in (gx.jit, lambda f: f):
         for a, b in zip(world(transform(gx.checkpoint(wave)))(X[0]), transform(wave)(X[0]), strict=True):
             same(a, b)
+
+
+def test_mapped_on_the_tape() -> None:
+    """There a mapped function is traced, and still checkpoint is the function."""
+
+    def loss(f: Any) -> Any:
+        return lambda w: gx.vmap(lambda x: x * f(lambda h: np.sin(h) * 2.0)(w).sum() + f(wave)(x))(X[0]).sum()
+
+    same(gx.grad(loss(gx.checkpoint))(X[1]), gx.grad(loss(lambda f: f))(X[1]))
 
 
 def test_nested() -> None:

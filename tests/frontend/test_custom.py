@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from graphc.errors import GradientError, SignatureError
+from graphc.errors import GradientError, GraphMismatchError, SignatureError
 
 WORLDS = {"arrays": lambda f: f, "jit": gx.jit, "O0": gx.jit(level="O0")}
 X = np.array([-1.0, 0.1, 2.0, 500.0])
@@ -138,6 +138,20 @@ def test_the_rule_sees_one_item(world: Any) -> None:
     same(got, rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
+def test_arguments_that_are_no_floats(world: Any) -> None:
+    """They reach the rules, of each item its own, and have neither tangent nor cotangent."""
+    item = gx.custom_vjp(lambda x, i: x[i])
+    item.defvjp(lambda x, i: (x[i], (x, i)), lambda r, g: (np.where(np.arange(4) == r[1], 5 * g, 0), None))
+    power = gx.custom_jvp(lambda x, n: x ** n.astype("float64"))
+    power.defjvp(lambda p, t: (power(*p), (p[1] * p[0] ** (p[1].astype("float64") - 1)) * t[0]))
+    index = np.array([2, 0, 2])
+    same(world(gx.grad(lambda x, i: gx.vmap(item, (None, 0))(x, i).sum()))(X, index), np.array([5.0, 0, 10, 0]))
+    both = world(gx.grad(lambda x, n: gx.vmap(power)(x, n).sum()))(X[:3], np.array([1, 2, 3]))
+    same(both, np.array([1.0, 2 * X[1], 3 * X[2] ** 2]))
+    _, slope = world(lambda x, n: gx.jvp(lambda x: gx.vmap(power)(x, n), (x,), (x,)))(X[:3], np.array([1, 2, 3]))
+    same(slope, both * X[:3])
+
+
 def test_what_items_have_in_common_gets_the_sum(world: Any) -> None:
     scaled = gx.custom_vjp(lambda x, w: x * w)
     scaled.defvjp(lambda x, w: (x * w, (x, w)), lambda r, g: (g * r[1], 7 * g * r[0]))
@@ -182,6 +196,17 @@ def test_rules_that_do_not_fit(world: Any, forward: Any, backward: Any, error: A
     f.defvjp(forward, backward)
     with pytest.raises(error, match=match):
         world(gx.grad(lambda x: f(x).sum()))(X)
+
+
+def test_a_rule_that_closes_over_an_item() -> None:
+    def scaled(x: Any, s: Any) -> Any:
+        f = gx.custom_jvp(lambda x: x * s)
+        f.defjvp(lambda primals, tangents: (f(*primals), tangents[0] * s))
+        return f(x)
+
+    loss = gx.grad(lambda x: gx.vmap(scaled)(x, X).sum())
+    with pytest.raises(GraphMismatchError, match="one item of a batch"):
+        gx.jit(loss)(X)
 
 
 def test_a_tangent_of_another_shape() -> None:

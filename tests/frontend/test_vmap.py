@@ -9,7 +9,7 @@ import pytest
 
 import graphc as gx
 from graphc import eager
-from graphc.errors import AxisError, ConcretizationError, ShapeError, SignatureError
+from graphc.errors import AxisError, ConcretizationError, GraphMismatchError, ShapeError, SignatureError
 
 WORLDS = {"arrays": lambda f: f, "jit": gx.jit, "O0": gx.jit(level="O0")}
 RNG = np.random.default_rng(0)
@@ -184,6 +184,33 @@ def test_a_result_that_differs_has_no_axis() -> None:
 def test_axes_that_do_not_nest(axes: Any) -> None:
     with pytest.raises(SignatureError, match="in_axes do not nest"):
         gx.vmap(lambda x, y: x, axes)(X, Y)
+
+
+def leak(x: Any) -> Any:
+    items: list[Any] = []
+    gx.vmap(lambda row: items.append(row) or row)(x)
+    return items[0] * 2
+
+
+def test_an_item_is_nothing_outside() -> None:
+    with pytest.raises(GraphMismatchError, match="one item of a batch"):
+        gx.jit(leak)(X)
+    with gx.Graph() as graph:
+        x = gx.placeholder("float64", (5, 3))
+        y = leak(x)
+    with pytest.raises(GraphMismatchError, match="one item of a batch"):
+        gx.Session(graph).run(y, {x: X})
+
+
+def test_in_a_graph_by_hand() -> None:
+    with gx.Graph() as graph:
+        x = gx.placeholder("float64", (gx.Dim("n"), 3))
+        y = gx.vmap(norm)(x)
+        slope = gx.gradients(y.sum(), x)
+    with gx.Session(graph) as session:
+        lengths, unit = session.run([y, slope], {x: X})
+    same(lengths, np.linalg.norm(X, axis=1))
+    same(unit, X / lengths[:, None])
 
 
 def test_no_decision_on_an_item() -> None:

@@ -126,24 +126,24 @@ def _prod_jvp(ts: Sequence[Any], y: Any, x: Any, *, axes: Axes) -> Any:
 # ---------------------------------------------------------------------------------------------------- primitives
 
 
-def _reduction(name: str, numpy: Callable[..., Any], dtypes: frozenset[str], **rules: Any) -> Primitive:
+def _reduction(name: str, numpy: np.ufunc, dtypes: frozenset[str], **rules: Any) -> Primitive:
     def reference(x: Any, *, axes: Axes) -> Any:
         x = np.asarray(x)
-        return np.asarray(numpy(x, axis=axes)).astype(x.dtype, copy=False) if axes else x
+        return np.asarray(numpy.reduce(x, axis=axes, dtype=x.dtype)) if axes else x
 
     rules = {"loops": _loops(name), "batch": _batch(name), "cases": _CASES, "traits": traits("pure reduction"), **rules}
     return register(Primitive(name, _infer(name, dtypes, None), reference, dtypes=dtypes, **rules))
 
 
 sum_: Primitive = _reduction(
-    "sum", np.sum, NUMBERS, vjp=_sum_vjp, jvp=lambda ts, y, x, *, axes: sum_(ts[0], axes=axes),
+    "sum", np.add, NUMBERS, vjp=_sum_vjp, jvp=lambda ts, y, x, *, axes: sum_(ts[0], axes=axes),
     cases=_CASES + _EMPTY, traits=traits("pure reduction linear"), ulp=4,
 )  # fmt: skip
-prod: Primitive = _reduction("prod", np.prod, NUMBERS, vjp=_prod_vjp, jvp=_prod_jvp, cases=_CASES + _EMPTY, ulp=8)
-amax: Primitive = _reduction("max", np.max, NUMBERS, vjp=_extreme_vjp, jvp=_extreme_jvp)
-amin: Primitive = _reduction("min", np.min, NUMBERS, vjp=_extreme_vjp, jvp=_extreme_jvp)
-any_: Primitive = _reduction("any", np.any, BOOL, cases=_CASES + _EMPTY)
-all_: Primitive = _reduction("all", np.all, BOOL, cases=_CASES + _EMPTY)
+prod: Primitive = _reduction("prod", np.multiply, NUMBERS, vjp=_prod_vjp, jvp=_prod_jvp, cases=_CASES + _EMPTY, ulp=8)
+amax: Primitive = _reduction("max", np.maximum, NUMBERS, vjp=_extreme_vjp, jvp=_extreme_jvp)
+amin: Primitive = _reduction("min", np.minimum, NUMBERS, vjp=_extreme_vjp, jvp=_extreme_jvp)
+any_: Primitive = _reduction("any", np.logical_or, BOOL, cases=_CASES + _EMPTY)
+all_: Primitive = _reduction("all", np.logical_and, BOOL, cases=_CASES + _EMPTY)
 
 
 def _arg_infer(name: str) -> Callable[..., Type]:

@@ -242,7 +242,10 @@ def _pad_infer(x: Type, *, low: Shape, high: Shape, value: float) -> Type:
 
 
 def _pad_numpy(x: Any, *, low: tuple[int, ...], high: tuple[int, ...], value: float) -> Any:
-    return np.pad(x, tuple(zip(low, high, strict=True)), constant_values=value)
+    x = np.asarray(x)
+    out = np.full([a + n + z for a, n, z in zip(low, x.shape, high, strict=True)], value, x.dtype)
+    out[tuple(slice(a, a + n) for a, n in zip(low, x.shape, strict=True))] = x
+    return out
 
 
 def _pad_vjp(g: Any, y: Any, x: Any, *, low: Shape, high: Shape, value: float) -> list[Any]:

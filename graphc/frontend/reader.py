@@ -1,0 +1,139 @@
+"""The short way from nested arguments to the native entry, and from its arrays to a nested result.
+
+A nest of known structure needs no general walk: for each structure a reader is put together once from small functions,
+one per container and leaf, which check as they go and give up at the first thing that is not as expected.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from graphc.frontend.signature import Call
+from graphc.frontend.trace import Output, Results, WeakFloat
+from graphc.ir.types import Type
+from graphc.runtime.tree import Structure, flatten
+
+Take: TypeAlias = Callable[[Any, list[Any]], bool]
+"""Adds the arrays of a value to a list; False where the value is not what it was at the first call."""
+
+Reader: TypeAlias = Callable[[tuple[Any, ...]], "list[Any] | None"]
+
+_DICTS = (dict, OrderedDict)
+
+
+def reader(call: Call) -> Reader:
+    """Takes positional arguments like those of `call` apart: their arrays, or None where they are not alike.
+
+    Static values must be the same, floats become arrays; types and shapes of arrays are not looked at.
+    """
+    leaves = iter(zip(call.values, call.kinds, strict=True))
+    take = _take(call.structure.children[0], leaves.__next__)
+
+    def read(args: tuple[Any, ...]) -> list[Any] | None:
+        arrays: list[Any] = []
+        return arrays if take(args, arrays) else None
+
+    return read
+
+
+def _take(s: Structure, leaf: Callable[[], tuple[Any, Type | None]]) -> Take:
+    if s.is_leaf:
+        return _leaf(*leaf())
+    children = [_take(c, leaf) for c in s.children]
+    if s.kind is tuple or s.kind is list:
+        return _sequence(s.kind, children)
+    if s.kind in _DICTS:
+        return _mapping(s, children)
+    return _other(s, children)
+
+
+def _leaf(value: Any, kind: Type | None) -> Take:
+    if kind is None:
+        return lambda x, arrays: x is value or (type(x) is type(value) and bool(x == value))
+    if isinstance(kind, WeakFloat):
+        return _float
+    return _array
+
+
+def _array(x: Any, arrays: list[Any]) -> bool:
+    arrays.append(x)
+    return type(x) is np.ndarray
+
+
+def _float(x: Any, arrays: list[Any]) -> bool:
+    arrays.append(np.asarray(x))
+    return type(x) is float
+
+
+def _sequence(kind: type[Any], children: list[Take]) -> Take:
+    count = len(children)
+
+    def take(x: Any, arrays: list[Any]) -> bool:
+        if type(x) is not kind or len(x) != count:
+            return False
+        for child, item in zip(children, x, strict=True):  # noqa: SIM110 - all() would make a generator per call
+            if not child(item, arrays):
+                return False
+        return True
+
+    return take
+
+
+def _mapping(s: Structure, children: list[Take]) -> Take:
+    items = _sequence(tuple, children)
+
+    def take(x: Any, arrays: list[Any]) -> bool:
+        return type(x) is s.kind and tuple(x) == s.keys and items(tuple(x.values()), arrays)
+
+    return take
+
+
+def _other(s: Structure, children: list[Take]) -> Take:
+    """Records and the like: taken apart the general way."""
+    flat = _flat(s, children)
+
+    def take(x: Any, arrays: list[Any]) -> bool:
+        leaves, found = flatten(x)
+        return found == s and flat(tuple(leaves), arrays)
+
+    return take
+
+
+def _flat(s: Structure, children: list[Take]) -> Take:
+    if all(c.is_leaf for c in s.children):
+        return _sequence(tuple, children)
+    return lambda x, arrays: False  # records of records always go the general way
+
+
+# ------------------------------------------------------------------------------------------------------- results
+
+
+def assembler(results: Results) -> Callable[[Sequence[Any]], Any]:
+    """`results.rebuild`, put together once."""
+    leaves = iter(results.leaves)
+    return _build(results.structure, leaves.__next__)
+
+
+def _build(s: Structure, leaf: Callable[[], Any]) -> Callable[[Sequence[Any]], Any]:
+    if s.is_leaf:
+        return _pick(leaf())
+    children = [_build(c, leaf) for c in s.children]
+    if s.kind is tuple:
+        return lambda arrays: tuple([c(arrays) for c in children])
+    if s.kind is list:
+        return lambda arrays: [c(arrays) for c in children]
+    if s.kind is dict:
+        return lambda arrays: {k: c(arrays) for k, c in zip(s.keys, children, strict=True)}
+    one_level = Structure(s.kind, s.keys, tuple(Structure(None) for _ in children))
+    return lambda arrays: one_level.unflatten([c(arrays) for c in children])
+
+
+def _pick(leaf: Any) -> Callable[[Sequence[Any]], Any]:
+    if not isinstance(leaf, Output):
+        return lambda arrays: leaf
+    index = leaf.index
+    return lambda arrays: arrays[index]
