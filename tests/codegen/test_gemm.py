@@ -13,7 +13,7 @@ import pytest
 from graphc.codegen.engine import host
 from graphc.codegen.gemm import product
 from graphc.codegen.gemm.kernel import ProductKernel
-from graphc.codegen.gemm.plan import GemmPlan, plan, split
+from graphc.codegen.gemm.plan import GemmPlan, plan
 from graphc.codegen.gemm.product import Matrix, Product, Space
 from graphc.codegen.gemm.registers import Registers
 from graphc.config import config
@@ -328,11 +328,6 @@ def test_what_is_packed() -> None:
     assert not few.pack_b and few.ahead
     assert planned(32, 64, 64, b_transposed=True).pack_b
     assert "packed" in str(large)
-
-
-def test_parts_are_even() -> None:
-    assert split(256, 6) == [(6, 41), (5, 2)]
-    assert all(sum(s * c for s, c in split(n, 14)) == n for n in range(1, 100))
 
 
 def test_small_products_stay_loop_nests(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.codegen.elements import ITEMSIZE
-from graphc.codegen.gemm.plan import GemmPlan, split
+from graphc.codegen.gemm.plan import GemmPlan
 from graphc.codegen.gemm.product import Product
 
 LINE = 64  # bytes of a cache line
@@ -13,7 +13,7 @@ LINE = 64  # bytes of a cache line
 
 @dataclass(frozen=True)
 class Cut:
-    """Tiles are counted from the top, panels of columns from the left; the lower tiles may have one row less."""
+    """Tiles are counted from the top, panels of columns from the left; the last of either may be short."""
 
     product: Product
     plan: GemmPlan
@@ -23,16 +23,20 @@ class Cut:
         return ITEMSIZE[self.product.dtype]
 
     @property
-    def heights(self) -> list[tuple[int, int]] | None:
-        """(rows, count) of the tiles from the top; None for a symbolic number of rows."""
-        return None if self.product.m.constant is None else split(self.product.m.constant, self.plan.rows)
+    def tiles(self) -> int | None:
+        """How many there are; None for a symbolic number of rows."""
+        return None if self.product.m.constant is None else -(-self.product.m.constant // self.plan.rows)
+
+    @property
+    def sure_rows(self) -> int:
+        """Rows that every tile has."""
+        known = self.product.m.constant
+        return 1 if known is None else (known - 1) % self.plan.rows + 1
 
     @property
     def block_tiles(self) -> int:
         """The most tiles that a block has."""
-        return (
-            self.plan.tiles if self.heights is None else min(self.plan.tiles, sum(count for _, count in self.heights))
-        )
+        return self.plan.tiles if self.tiles is None else min(self.plan.tiles, self.tiles)
 
     @property
     def block_rows(self) -> int:
@@ -43,6 +47,11 @@ class Cut:
         return -(-self.product.n // self.plan.width)
 
     @property
+    def last_vectors(self) -> int:
+        """Of the last panel, which may be narrower than the others."""
+        return -(-self.product.n // self.plan.lanes) - (self.panels - 1) * self.plan.vectors
+
+    @property
     def depth(self) -> int:
         """Steps of k in a block."""
         known = self.product.k.constant
@@ -51,7 +60,7 @@ class Cut:
     @property
     def many_blocks(self) -> bool:
         """Several blocks of rows: packed panels of B are kept for the next."""
-        return self.heights is None or sum(count for _, count in self.heights) > self.plan.tiles
+        return self.tiles is None or self.tiles > self.plan.tiles
 
     @property
     def bytes_of_a(self) -> int:

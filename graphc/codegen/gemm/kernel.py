@@ -65,7 +65,7 @@ class ProductKernel:
         """How many chunks threads share at most; a chunk takes pieces of matrices."""
         product, pieces = self.cut.product, self.cut.plan.pieces
         matrices = math.prod(product.batch)
-        if self.cut.heights is None:
+        if self.cut.tiles is None:
             return pieces
         return max(1, min(MOST_CHUNKS, matrices * pieces, matrices * product.work // GRAIN))
 
@@ -138,7 +138,7 @@ class ProductKernel:
 
     def _count(self, f: Routine) -> Operand:
         """How many chunks there are; for a symbolic number of rows, as many as there is work for."""
-        if self.cut.heights is not None:
+        if self.cut.tiles is not None:
             return f.number(self.chunks)
         product = self.cut.product
         for n, dim in enumerate(self.dims, len(self.buffers)):

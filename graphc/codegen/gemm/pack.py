@@ -1,7 +1,8 @@
 """Operands copied into panels: `width` neighbouring rows of A, or columns of B, of every step of k lie together.
 
 Here a *lane* is a row of A or a column of B.  Where the source is contiguous along the lanes it is copied by vectors;
-where it is contiguous along k, squares of vectors are transposed in registers; else it is copied item by item.
+where it is contiguous along k, small squares are transposed in registers; else it is copied item by item.  Widths are
+parameters: few functions, and short ones, serve all panels.
 """
 
 from __future__ import annotations
@@ -14,31 +15,43 @@ from graphc.codegen.elements import ITEMSIZE
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.writer import Operand
 
+LEAST_SQUARE = 8  # lanes that are transposed together, unless a vector is shorter
+
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """`form` is copy | transpose | items."""
+    """`form` is copy | transpose | items; `size`: vectors of a panel that is copied, lanes of a square.
+
+    `whole`: a panel is a number of whole vectors.
+    """
 
     dtype: str
     lanes: int
-    width: int
     form: str
+    size: int
+    whole: bool
 
     @property
     def name(self) -> str:
-        return f"gemm.{self.form}.{self.dtype}x{self.lanes}.{self.width}"
+        size = f".{self.size}{'w' * self.whole}" if self.size else ""
+        return f"gemm.{self.form}.{self.dtype}x{self.lanes}{size}"
 
-
-def form(step_of_lane: int, step_of_k: int) -> str:
-    """How a source with these strides, in elements, is packed."""
-    return "copy" if step_of_lane == 1 else "transpose" if step_of_k == 1 else "items"
+    @staticmethod
+    def of(dtype: str, lanes: int, width: int, step_of_lane: int, step_of_k: int) -> Pack:
+        """How panels so wide are made of a source with these strides, in elements."""
+        whole = width % lanes == 0
+        if step_of_lane == 1:
+            return Pack(dtype, lanes, "copy", -(-width // lanes), whole)
+        if step_of_k == 1:
+            return Pack(dtype, lanes, "transpose", min(lanes, LEAST_SQUARE if width <= LEAST_SQUARE else lanes), whole)
+        return Pack(dtype, lanes, "items", 0, whole)
 
 
 @cache
 def pack(p: Pack, features: frozenset[str]) -> Helper:
-    """`void (ptr source, ptr panel, i64 bytes between lanes, i64 bytes between steps, i64 steps of k, i64 lanes)`
+    """`void (ptr source, ptr panel, i64 bytes between lanes, i64 between steps, i64 steps of k, i64 lanes, i64 width)`
 
-    Of a panel that is not full the other lanes hold anything that is finite where the source is.
+    Lanes that are missing from a panel repeat the last one.
     """
     return _Writer(p, features).helper()
 
@@ -46,93 +59,102 @@ def pack(p: Pack, features: frozenset[str]) -> Helper:
 class _Writer:
     def __init__(self, p: Pack, features: frozenset[str]) -> None:
         self.p, self.item = p, ITEMSIZE[p.dtype]
-        numbers = ("lane", "step", "steps", "count")
+        numbers = ("lane", "step", "steps", "count", "width")
         self.f = Routine(p.name, [("source", "ptr"), ("panel", "ptr"), *((n, "i64") for n in numbers)], features)
+        self.bytes = self.f.mul(self.f.given["width"], self.item)
 
     def helper(self) -> Helper:
-        f, given = self.f, self.f.given
         if self.p.form == "copy":
-            full = f.less(given["count"], self.p.width)
-            f.when(full, lambda: self.copy(given["count"]))
-            f.when(f.b.not_(full), lambda: self.copy(self.p.width))
+            self.copy()
         elif self.p.form == "transpose":
-            short = f.less(given["steps"], self.p.lanes)
-            f.when(short, self.items)
-            f.when(f.b.not_(short), self.transpose)
+            self.transpose()
         else:
             self.items()
-        return f.helper()
+        return self.f.helper()
 
-    def panel(self, step: Offset, lane: int = 0) -> Operand:
+    def panel(self, step: Offset, lane: Offset) -> Operand:
         """Where an item belongs."""
-        return self.f.offset(
-            self.f.offset(self.f.given["panel"], self.f.mul(step, self.p.width * self.item)), lane * self.item
-        )
+        f = self.f
+        return f.offset(f.offset(f.given["panel"], f.mul(step, self.bytes)), f.mul(lane, self.item))
 
-    def source(self, lane: int, step: Offset) -> Operand:
-        """Where an item is; lanes that are missing are read from the last one."""
+    def row(self, lane: Offset) -> Operand:
+        """Where the items of a lane begin; a lane that is missing is the last one."""
         f, given = self.f, self.f.given
-        near = f.least(lane, f.sub(given["count"], 1)) if lane else f.number(0)
-        row = f.offset(given["source"], f.mul(near, given["lane"]))
-        return f.offset(row, f.mul(step, given["step"]))
+        return f.offset(given["source"], f.mul(f.least(lane, f.sub(given["count"], 1)), given["lane"]))
 
     # --------------------------------------------------------------------------------------------------- forms
 
     def items(self) -> None:
+        f, given = self.f, self.f.given
+
+        def item(lane: Operand, k: Operand) -> None:
+            f.store(f.load(f.offset(self.row(lane), f.mul(k, given["step"])), self.p.dtype, 1), self.panel(k, lane))
+
+        f.each(0, given["width"], lambda lane: f.each(0, given["steps"], lambda k: item(lane, k)))
+
+    def copy(self) -> None:
+        f, p, given = self.f, self.p, self.f.given
+        starts = range(0, p.size * p.lanes, p.lanes)
+        masks = {v: f.first_lanes(p.lanes, f.sub(given["count"], v)) for v in starts}
+        bound = None if p.whole else f.first_lanes(p.lanes, f.sub(given["width"], starts[-1]))
+
         def step(k: Operand) -> None:
-            for lane in range(self.p.width):
-                self.f.store(self.f.load(self.source(lane, k), self.p.dtype, 1), self.panel(k, lane))
-
-        self.f.each(0, self.f.given["steps"], step)
-
-    def copy(self, count: Offset) -> None:
-        f, p = self.f, self.p
-        starts = range(0, p.width, p.lanes)
-        masks = {v: f.first_lanes(p.lanes, f.sub(count, v)) for v in starts}
-        bounds = {v: f.first_lanes(p.lanes, p.width - v) for v in starts}
-
-        def step(k: Operand) -> None:
-            row = self.source(0, k)
+            row = f.offset(given["source"], f.mul(k, given["step"]))
             for v in starts:
                 value = f.load(f.offset(row, v * self.item), p.dtype, p.lanes, masks[v])
-                f.store(value, self.panel(k, v), bounds[v])
+                f.store(value, self.panel(k, v), bound if v == starts[-1] else None)
 
-        f.each(0, f.given["steps"], step)
+        f.each(0, given["steps"], step)
 
     def transpose(self) -> None:
         """Squares along k; the last one overlaps the one before."""
-        f, last = self.f, self.f.sub(self.f.given["steps"], self.p.lanes)
-        f.each(0, f.given["steps"], lambda k: self.squares(f.least(k, last)), self.p.lanes)
+        f, steps = self.f, self.f.given["steps"]
+        short = f.less(steps, self.p.lanes)
+        f.when(short, self.items)
+        f.when(f.b.not_(short), lambda: f.each(0, f.given["width"], self.squares, self.p.size))
 
-    def squares(self, k: Operand) -> None:
-        for first in range(0, self.p.width, self.p.lanes):
-            self.square(k, first)
-
-    def square(self, k: Operand, first: int) -> None:
+    def squares(self, first: Operand) -> None:
         f, p = self.f, self.p
-        inside = min(p.lanes, p.width - first)
-        rows = [f.load(self.source(first + r, k), p.dtype, p.lanes) for r in range(inside)]
-        rows += rows[-1:] * (p.lanes - inside)
-        bound = f.first_lanes(p.lanes, inside)
-        for q, column in enumerate(self.transposed(rows)):
-            f.store(column, f.offset(self.panel(k, first), q * p.width * self.item), bound)
+        rows, last = self.rows(first), f.sub(f.given["steps"], p.lanes)
+        bound = None if p.whole else f.first_lanes(p.size, f.sub(f.given["width"], first))
+
+        def square(k: Operand) -> None:
+            k = f.least(k, last)
+            place = self.panel(k, first)
+            for column in self.transposed([f.load(f.offset(r, f.mul(k, self.item)), p.dtype, p.lanes) for r in rows]):
+                f.store(column, place, bound)
+                place = f.offset(place, self.bytes)
+
+        f.each(0, f.given["steps"], square, p.lanes)
+
+    def rows(self, first: Operand) -> list[Operand]:
+        f, given = self.f, self.f.given
+        rows = [self.row(first)]
+        for r in range(1, self.p.size):
+            inside = f.less(f.add(first, r), given["count"])
+            rows.append(f.offset(rows[-1], f.b.select(inside, given["lane"], 0)))
+        return rows
+
+    # ----------------------------------------------------------------------------------------------- registers
 
     def transposed(self, rows: Sequence[Operand]) -> list[Operand]:
-        """The columns of a square: exchange halves, then quarters ... between pairs of rows."""
-        out, n = list(rows), self.p.lanes
-        half = 1
-        while half < n:
+        """The columns of registers: exchange neighbours, then pairs ... between pairs of rows.
+
+        Of fewer rows than lanes, every register ends with several columns, side by side.
+        """
+        out, n, half = list(rows), self.p.lanes, 1
+        while half < len(rows):
             low = [k if not k & half else (k ^ half) + n for k in range(n)]
             high = [k | half if not k & half else k + n for k in range(n)]
-            for i in (i for i in range(n) if not i & half):
+            for i in (i for i in range(len(rows)) if not i & half):
                 x, y = out[i], out[i | half]
                 out[i], out[i | half] = self.blend(x, y, low), self.blend(x, y, high)
             half *= 2
-        return out
+        if len(rows) == n:
+            return out
+        return [self.f.b.part(v, first, len(rows)) for first in range(0, n, len(rows)) for v in out]
 
     def blend(self, x: Operand, y: Operand, picks: Sequence[int]) -> Operand:
         """Lanes of two registers."""
-        if x is y:
-            picks = [k % x.lanes for k in picks]
         order = ", ".join(f"i32 {k}" for k in picks)
         return self.f.b.emit(x.dtype, x.lanes, f"shufflevector {x}, {y}, <{len(picks)} x i32> <{order}>", x, y)

@@ -7,7 +7,6 @@ the copy.  The constants were found by measurement on a processor with 48 KiB an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphc.codegen.elements import ITEMSIZE
@@ -22,6 +21,7 @@ BLOCK_ROWS = 240  # rows of A that stay in the second-level cache
 DEPTH = 2048  # bytes along k of one packed panel of f32; three quarters of the items for f64
 SHALLOW = 128  # steps of k per block where the rows of B lie on different pages
 AHEAD = 8  # steps of k that B is asked for in advance
+SECOND_TILE = 1.03  # what a narrower tile at the right edge must gain: it is more code to generate
 SHARE = 1 << 20  # multiplications of a piece that a thread takes
 MOST_PIECES = 8
 PIECES_OF_ANY = 4  # at most, where the number of rows is symbolic
@@ -33,8 +33,8 @@ _TILES: dict[int, tuple[tuple[Tile, ...], tuple[Tile, ...]]] = {
     16: (((6, 2), (4, 3)), ((6, 2), (4, 3), (12, 1))),
 }  # by number of registers: rows x vectors where both operands are packed, and otherwise
 
-_LADDERS: dict[int, tuple[Tile, ...]] = {32: ((8, 3), (8, 2), (8, 1)), 16: ((4, 3), (4, 2), (4, 1))}
-"""Tiles for a symbolic number of rows: what whole tiles leave is done by tiles of half the rows, and so on."""
+_OF_ANY: dict[int, tuple[Tile, ...]] = {32: ((8, 3), (8, 2), (8, 1)), 16: ((4, 3), (4, 2), (4, 1))}
+"""Tiles for a symbolic number of rows."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,12 @@ class _Planner:
         packed, in_place = _TILES[self.registers.count]
         tiles = packed if pack_a and pack_b else in_place
         if self.p.m.constant is None:
-            tiles = _LADDERS[self.registers.count]
+            tiles = _OF_ANY[self.registers.count]
         elif self.p.rows <= 5:
             accumulators = self.registers.count * 3 // 4
             tiles = ((self.p.rows, max(1, min(8, accumulators // self.p.rows))),)
-        fitting = [(min(r, self.p.rows), min(v, self.columns)) for r, v in tiles]
+        lower = [(r - less, v) for r, v in tiles for less in range(r // 4 + 1 if self.p.m.constant is not None else 1)]
+        fitting = [(min(r, self.p.rows), min(v, self.columns)) for r, v in lower]
         return min(fitting, key=lambda t: self._cycles(t[0], t[1], pack_b))
 
     def _cycles(self, rows: int, vectors: int, pack_b: bool) -> float:
@@ -152,18 +153,17 @@ class _Planner:
         sweep_a = 1 / 64 if near else 1 / 24
         sweep_b = 0.0 if pack_b else 1 / 64 if self.bytes_b <= NEAR_CACHE else 1 / 16
         sweeps = -(-self.p.rows // rows) * self.bytes_b * sweep_b + -(-self.columns // vectors) * self.bytes_a * sweep_a
-        return sum(self._tile_cycles(r, v) * count for r, v, count in self._shapes(rows, vectors)) + sweeps
+        whole, rest = divmod(self.columns, vectors)
+        across = sum(self._tile_cycles(rows, v, pack_b) * n for v, n in ((vectors, whole), (rest, 1)) if v)
+        cycles = -(-self.p.rows // rows) * across + sweeps
+        return cycles * SECOND_TILE if rest else cycles
 
-    def _shapes(self, rows: int, vectors: int) -> Iterator[tuple[int, int, int]]:
-        """The tiles that C is cut into, as (rows, vectors, count)."""
-        for r, down in split(self.p.rows, rows):
-            for v, across in ((vectors, self.columns // vectors), (self.columns % vectors, 1)):
-                if v:
-                    yield r, v, down * across
+    def _tile_cycles(self, rows: int, vectors: int, pack_b: bool) -> float:
+        """Two multiplications or loads a cycle, a latency of four; a call, the traffic of C, and its rows.
 
-    def _tile_cycles(self, rows: int, vectors: int) -> float:
-        """Two multiplications or loads a cycle, a latency of four; a call, the traffic of C, and its rows."""
-        step = max(rows * vectors / 2, (rows + vectors) / 2, 4)
+        A packed panel of B comes from the second-level cache.
+        """
+        step = max(rows * vectors / 2, (rows + vectors) / 2, 4, 3 * vectors if pack_b else 0)
         return self.p.steps * step + 40 + 2 * rows * vectors + 10 * rows
 
     # -------------------------------------------------------------------------------------------------- pieces
@@ -181,10 +181,3 @@ class _Planner:
         """Of at least `least`, and at least `preferred` unless that leaves one thread without work."""
         most = min(MOST_PIECES, self.p.work // SHARE, length // least)
         return max(1, min(most, max(2, length // preferred) if preferred else most))
-
-
-def split(length: int, most: int) -> list[tuple[int, int]]:
-    """(size, count) of nearly equal parts no longer than `most`, the longer ones first."""
-    parts = -(-length // most)
-    base, longer = divmod(length, parts)
-    return [(size, count) for size, count in ((base + 1, longer), (base, parts - longer)) if count]

@@ -13,6 +13,7 @@ from graphc.codegen.llvm_types import item_type, register_type, suffix
 from graphc.codegen.writer import Operand
 
 Offset = Operand | int
+Change = Callable[[list[Operand]], Sequence[Operand]]
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,23 @@ class Routine:
         self.loop(lo, hi, step, once)
 
     def when(self, condition: Operand, body: Callable[[], None]) -> None:
-        """A loop that stops after its first round."""
-        if condition.text == "false":
-            return
+        """Something that is done under a condition."""
 
-        def once(_: list[Operand]) -> tuple[list[Operand], Operand]:
+        def effect(_: list[Operand]) -> Sequence[Operand]:
             body()
-            return [], self.b.number(0, "bool")
+            return ()
 
-        write_loop(self.b, condition, [], once)
+        self.changed(condition, effect, ())
+
+    def changed(self, condition: Operand, body: Change, values: Sequence[Operand]) -> list[Operand]:
+        """body(values) where the condition holds, else the values; a loop that stops after its first round."""
+        if condition.text == "false":
+            return list(values)
+
+        def once(before: list[Operand]) -> tuple[list[Operand], Operand]:
+            return list(body(before)), self.b.number(0, "bool")
+
+        return write_loop(self.b, condition, values, once)
 
     def call(self, name: str, *args: Offset) -> None:
         self.b.effect(f"call void @{name}({', '.join(str(self.number(a)) for a in args)})")

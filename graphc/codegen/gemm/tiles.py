@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from graphc.codegen.gemm.cut import Cut
 from graphc.codegen.gemm.micro import Micro, micro
-from graphc.codegen.gemm.pack import Pack, form, pack
+from graphc.codegen.gemm.pack import Pack, pack
 from graphc.codegen.gemm.product import Matrix
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
+from graphc.codegen.gemm.rows import Tile
 from graphc.codegen.writer import Operand
 
 
@@ -35,9 +36,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Panel:
-    """`columns` columns from `column`; `begin` is where their part of B, packed or not, begins."""
+    """`columns` columns from `column`, in `vectors`; `begin` is where their part of B, packed or not, begins."""
 
-    columns: int
+    vectors: int
+    columns: Operand
     column: Operand
     begin: Operand
 
@@ -61,9 +63,9 @@ class Tiles:
         f, item = self.f, self.cut.item
         return f.offset(base, f.add(f.mul(row, x.row * item), f.mul(column, x.column * item)))
 
-    def packed_a(self, row: Operand, block: Block) -> Operand:
-        f = self.f
-        return f.offset(self.bases.scratch, f.mul(f.mul(f.sub(row, block.row), block.steps), self.cut.item))
+    def packed_a(self, tile: Tile, block: Block) -> Operand:
+        f, number = self.f, self.f.sub(tile.number, block.lo)
+        return f.offset(self.bases.scratch, f.mul(f.mul(number, block.steps), self.plan.rows * self.cut.item))
 
     def packed_b(self, number: Operand, block: Block) -> Operand:
         """Where panel `number` of those that this piece keeps is packed; the only place if they are used once."""
@@ -75,44 +77,43 @@ class Tiles:
 
     # --------------------------------------------------------------------------------------------------- calls
 
-    def pack_a(self, rows: int, row: Operand, block: Block) -> None:
+    def pack_a(self, tile: Tile, block: Block) -> None:
         a = self.product.a
-        source = self.element(self.bases.a, a, row, block.k)
-        helper = self.pack(rows, a.row, a.column)
-        self.call(helper, source, self.packed_a(row, block), *self.steps(a.row, a.column), block.steps, rows)
+        source = self.element(self.bases.a, a, tile.row, block.k)
+        self.pack(self.plan.rows, a.row, a.column, source, self.packed_a(tile, block), block.steps, tile.count)
 
     def pack_b(self, panel: Panel, block: Block) -> None:
         b = self.product.b
         source = self.element(self.bases.b, b, block.k, panel.column)
-        helper = self.pack(self.plan.width, b.column, b.row)
-        self.call(helper, source, panel.begin, *self.steps(b.column, b.row), block.steps, panel.columns)
+        self.pack(self.plan.width, b.column, b.row, source, panel.begin, block.steps, panel.columns)
 
-    def steps(self, lane: int, step: int) -> tuple[int, int]:
-        """Strides in bytes."""
-        return lane * self.cut.item, step * self.cut.item
+    def pack(
+        self, width: int, lane: int, step: int, source: Operand, target: Operand, steps: Operand, count: Operand
+    ) -> None:
+        helper = pack(Pack.of(self.product.dtype, self.plan.lanes, width, lane, step), self.features)
+        item = self.cut.item
+        self.call(helper, source, target, lane * item, step * item, steps, count, width)
 
-    def pack(self, width: int, lane: int, step: int) -> Helper:
-        return pack(Pack(self.product.dtype, self.plan.lanes, width, form(lane, step)), self.features)
+    def multiply(self, tile: Tile, panel: Panel, block: Block) -> None:
+        p, f = self.product, self.f
+        a = self.packed_a(tile, block) if self.plan.pack_a else self.element(self.bases.a, p.a, tile.row, block.k)
+        c = self.element(self.bases.c, p.c, tile.row, panel.column)
+        b_step = self.plan.width if self.plan.pack_b else p.b.row
+        strides = [x * self.cut.item for x in (p.a.row, p.a.column, b_step, p.c.row)]
+        helper = micro(self.micro(panel.vectors), self.features)
+        self.call(helper, a, panel.begin, c, *strides, block.steps, tile.count, panel.columns, f.less(0, block.k))
 
-    def multiply(self, rows: int, row: Operand, panel: Panel, block: Block) -> None:
-        c, packed = self.product.c, self.plan.pack_a
-        a = self.packed_a(row, block) if packed else self.element(self.bases.a, self.product.a, row, block.k)
-        place = self.element(self.bases.c, c, row, panel.column)
-        helper = micro(self.micro(rows, panel.columns), self.features)
-        self.call(helper, a, panel.begin, place, c.row * self.cut.item, block.steps, self.f.less(0, block.k))
-
-    def micro(self, rows: int, columns: int) -> Micro:
+    def micro(self, vectors: int) -> Micro:
         p, plan = self.product, self.plan
         return Micro(
             dtype=p.dtype,
             lanes=plan.lanes,
-            rows=rows,
-            vectors=-(-columns // plan.lanes),
-            tail=columns % plan.lanes,
-            a_row=1 if plan.pack_a else p.a.row,
-            a_step=rows if plan.pack_a else p.a.column,
-            b_step=plan.width if plan.pack_b else p.b.row,
-            padded=plan.pack_b,
+            rows=plan.rows,
+            vectors=vectors,
+            sure=self.cut.sure_rows,
+            edge=bool(p.n % plan.lanes) and vectors == self.cut.last_vectors,
+            packed_a=plan.pack_a,
+            packed_b=plan.pack_b,
             unroll=plan.unroll,
             ahead=plan.ahead,
             touch=plan.touch,

@@ -17,7 +17,7 @@ from graphc.codegen.gemm.cut import Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, batch_symbol
 from graphc.codegen.gemm.product import Matrix
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
-from graphc.codegen.gemm.rows import AnyRows, EvenRows, Rows
+from graphc.codegen.gemm.rows import Rows
 from graphc.codegen.gemm.tiles import Bases, Block, Panel, Tiles
 from graphc.codegen.writer import Operand
 
@@ -62,12 +62,7 @@ class Walk:
         for n, dim in enumerate(frame.dims, frame.first_dim):
             self.f.i.env[dim] = self.f.word(n, "i64")
         self.symbols = dict(self.f.i.env)
-        self.rows = self.rows_of(cut)
-
-    def rows_of(self, cut: Cut) -> Rows:
-        if cut.heights is None:
-            return AnyRows(self.f, self.f.i.value(cut.product.m), cut.plan.rows)
-        return EvenRows(self.f, cut.heights)
+        self.rows = Rows(self.f, self.f.i.value(cut.product.m), cut.plan.rows)
 
     def helpers(self) -> list[Helper]:
         """The routine, then what it calls."""
@@ -84,7 +79,7 @@ class Walk:
     def pieces(self) -> Operand:
         """One where all is done by one thread: pieces have a price, and no effect on any bit."""
         f = self.f
-        if self.cut.heights is None and self.plan.pieces > 1:
+        if self.cut.tiles is None and self.plan.pieces > 1:
             return self.chunks
         alone = f.b.eq(self.chunks, 1)
         return f.number(1) if self.plan.pieces == 1 else f.b.select(alone, 1, f.number(self.plan.pieces))
@@ -151,30 +146,33 @@ class Walk:
 
     def block(self, block: Block) -> None:
         if self.plan.pack_a:
-            self.rows.each(block.lo, block.hi, lambda rows, row: self.tiles.pack_a(rows, row, block))
+            self.rows.each(block.lo, block.hi, lambda tile: self.tiles.pack_a(tile, block))
         self.panels(block)
         if self.frame.epilogue:
             last = self.f.less(self.f.i.value(self.product.k - self.cut.depth - 1), block.k)
             self.f.when(last, lambda: self.finish(block))
 
     def panels(self, block: Block) -> None:
-        """Whole panels, then the one at the right edge."""
+        """All in one loop, but for one of fewer vectors at the right edge."""
         f, (first, end) = self.f, self.panel_range
-        whole, rest = divmod(self.product.n, self.plan.width)
-        f.each(first, f.least(end, whole), lambda p: self.panel(p, self.plan.width, block))
-        if rest:
-            f.when(f.less(whole, end), lambda: self.panel(f.number(whole), rest, block))
+        last, vectors = self.cut.panels - 1, self.cut.last_vectors
+        if vectors == self.plan.vectors:
+            f.each(first, end, lambda p: self.panel(p, vectors, block))
+        else:
+            f.each(first, f.least(end, last), lambda p: self.panel(p, self.plan.vectors, block))
+            f.when(f.less(last, end), lambda: self.panel(f.number(last), vectors, block))
 
-    def panel(self, number: Operand, columns: int, block: Block) -> None:
+    def panel(self, number: Operand, vectors: int, block: Block) -> None:
         f, tiles = self.f, self.tiles
         column = f.mul(number, self.plan.width)
+        columns = f.least(f.sub(self.product.n, column), self.plan.width)
         if self.plan.pack_b:
-            panel = Panel(columns, column, tiles.packed_b(f.sub(number, self.panel_range[0]), block))
+            panel = Panel(vectors, columns, column, tiles.packed_b(f.sub(number, self.panel_range[0]), block))
             first = f.b.eq(block.lo, self.tile_range[0]) if self.cut.many_blocks else f.b.number(1, "bool")
             f.when(first, lambda: tiles.pack_b(panel, block))
         else:
-            panel = Panel(columns, column, tiles.element(tiles.bases.b, self.product.b, block.k, column))
-        self.rows.each(block.lo, block.hi, lambda rows, row: tiles.multiply(rows, row, panel, block))
+            panel = Panel(vectors, columns, column, tiles.element(tiles.bases.b, self.product.b, block.k, column))
+        self.rows.each(block.lo, block.hi, lambda tile: tiles.multiply(tile, panel, block))
 
     # ------------------------------------------------------------------------------------------------- epilogue
 
