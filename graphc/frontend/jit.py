@@ -56,6 +56,7 @@ class Jit:
         self.level, self.disable, self.threads = level, tuple(disable), threads
         self._declared = None if signature is None else parse_signature(signature)
         self._compiled: dict[Any, Compiled] = {}
+        self._hot: Callable[..., Any] | None = None  # the native entry, as long as there is but one
         self._fast: dict[tuple[Any, ...], Callable[..., Any]] = {}  # by class, type and shape of flat arguments
         self._nested: list[tuple[Reader, dict[tuple[Any, ...], Callable[..., Any]]]] = []  # the same by structure
         self._lock = RLock()
@@ -63,6 +64,8 @@ class Jit:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Raises SignatureError and FeedError for arguments that do not fit the signature."""
         if not kwargs:
+            if self._hot is not None:
+                return self._hot(*args)
             try:
                 run = self._fast.get(tuple(map(_kind, args)))
             except (AttributeError, TypeError):  # not all are arrays
@@ -81,6 +84,10 @@ class Jit:
                     return run(*arrays)
         return self._call_any(args, {})
 
+    def _call_otherwise(self, *args: Any) -> Any:
+        """What the native entry hands back: arguments of another kind."""
+        return self._call_any(args, {})
+
     def _call_any(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         call = Call.of(args, kwargs, self.static_argnums)
         if call.has_tensors:
@@ -88,7 +95,7 @@ class Jit:
         compiled = self._find(call)
         arrays = compiled.check(call.dynamic)
         if not kwargs:
-            self._remember(args, call, arrays, compiled.fast)
+            self._remember(args, call, arrays, compiled)
         return compiled.run(arrays)
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
@@ -155,6 +162,7 @@ class Jit:
             return known
         with self._lock:
             if key not in self._compiled:
+                self._hot = None
                 self._compiled[key] = self._compile(call)
             return self._compiled[key]
 
@@ -162,17 +170,19 @@ class Jit:
         graph, results = self._trace(call)
         last = next(reversed(self._compiled.values()), None)
         why = call.difference(last.call, last.types) if last else ""
-        return Compiled.make(graph, results, call, why, level=self.level, disable=self.disable, threads=self.threads)
+        options = {"level": self.level, "disable": self.disable, "threads": self.threads}
+        return Compiled.make(graph, results, call, why, **options, otherwise=self._call_otherwise)
 
-    def _remember(self, args: tuple[Any, ...], call: Call, arrays: Collection[Any], run: Callable[..., Any]) -> None:
+    def _remember(self, args: tuple[Any, ...], call: Call, arrays: Collection[Any], compiled: Compiled) -> None:
         """Take the short way for arguments like these, where none had to be converted."""
-        read = reader(call)
+        read, run = reader(call), compiled.fast
         leaves = read(args)
         if leaves is None or not all(a is b or not a.ndim for a, b in zip(leaves, arrays, strict=True)):
             return
         kinds = tuple(map(_kind, leaves))
         if len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True)):
             known = self._fast
+            self._hot = run if self.cache_size == 1 and run is compiled.executable.native else None
         else:
             known = next((k for r, k in self._nested if r(args) is not None), {})
             if not known:

@@ -47,13 +47,22 @@ REMEMBERED = 16  # bindings that keep their arena
 
 
 def compile_graph(
-    graph: Graph, level: str = "O3", disable: Sequence[str] = (), threads: int | None = None, *, unwrap: bool = False
+    graph: Graph,
+    level: str = "O3",
+    disable: Sequence[str] = (),
+    threads: int | None = None,
+    *,
+    unwrap: bool = False,
+    otherwise: Callable[..., Any] | None = None,
 ) -> Executable:
     """Compile the outputs of a graph as a function of its inputs.
 
-    `unwrap`: a single result comes from `native` as it is, not in a tuple.
+    `unwrap`: a single result comes from `native` as it is, not in a tuple.  `otherwise`: `native` hands arguments on to
+    it that are not of the declared types, instead of raising.
     """
-    return Reference(graph) if level == "O0" else Native(graph, level, disable, threads, unwrap)
+    if level == "O0":
+        return Reference(graph)
+    return Native(graph, level, disable, threads, unwrap=unwrap, otherwise=otherwise)
 
 
 class Reference:
@@ -85,7 +94,16 @@ class _Binding:
 class Native:
     """Machine code and all that it needs to run."""
 
-    def __init__(self, graph: Graph, level: str, disable: Sequence[str], threads: int | None, unwrap: bool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        level: str,
+        disable: Sequence[str],
+        threads: int | None,
+        *,
+        unwrap: bool,
+        otherwise: Callable[..., Any] | None,
+    ) -> None:
         started = time.perf_counter()
         self.graph, self._options = graph, (level, tuple(disable))
         self.types = tuple(v.type for v in graph.inputs)
@@ -93,6 +111,7 @@ class Native:
         self._signature = Signature(self.types, self.results, unwrap)
         self.program = kept_program(graph, f"{self._options} {unwrap}", self._build)
         self._fork = fork_address(threads or current().threads or default_threads())
+        self._otherwise = otherwise
         self._entry = Entry(self.program.plan, self._signature)
         self._block = np.full(max(1, len(self._entry.cells)), -1, np.int64)  # no extent is -1: nothing fits yet
         self._bindings: dict[tuple[int, ...], _Binding] = {}
@@ -119,6 +138,8 @@ class Native:
 
     def _link(self) -> Callable[..., Any]:
         def slow(*args: Any) -> Any:
+            if self._otherwise is not None and not self._fits(args):
+                return self._otherwise(*args)
             results = self(*self._checked(args))
             return results[0] if self._signature.is_single else results
 
@@ -148,8 +169,15 @@ class Native:
             self._fail(status)
         return tuple(outputs)
 
-    def _checked(self, args: tuple[Any, ...]) -> list[Array]:
-        """Arguments that the entry did not take: other strides, or not what was declared."""
+    def _fits(self, args: tuple[Any, ...]) -> bool:
+        try:
+            self._checked(args)
+        except (SignatureError, FeedError):
+            return False
+        return True
+
+    def _checked(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Arguments that the entry did not take: of other strides, or not what was declared, which raises."""
         if len(args) != len(self.types):
             count = str(len(self.types)), str(len(args))
             raise SignatureError("wrong number of arguments", expected=count[0], got=count[1], loc=user_location())
@@ -158,7 +186,7 @@ class Native:
                 got = f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__
                 raise FeedError("an argument of another type", expected=f"an array {t}", got=got, loc=user_location())
         bind_dims(self.types, args)
-        return list(args)
+        return args
 
     def _fail(self, status: int) -> NoReturn:
         site = self.program.sites[status]

@@ -130,6 +130,17 @@ def test_operands_in_any_order(m: int, k: int, n: int, dtype: str) -> None:
         check(form(ta, tb), dtype, (k, m) if ta else (m, k), (n, k) if tb else (k, n))
 
 
+NARROW = [(100, 300, 2), (17, 1000, 3), (64, 5000, 4), (2, 300, 100), (3, 333, 37), (4, 2500, 9)]
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("m,k,n", NARROW)
+def test_few_columns_or_rows(m: int, k: int, n: int, dtype: str) -> None:
+    check(form(False, True), dtype, (m, k), (n, k))
+    check(plain, dtype, (m, k), (k, n))
+    check(lambda a, b: P.exp(P.mul(P.matmul(a, swapped(b)), 0.01)), dtype, (m, k), (n, k), threads=2)
+
+
 @pytest.mark.parametrize("missing", [("avx512",), ("avx512", "avx", "fma")])
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
 def test_narrower_registers(missing: tuple[str, ...], dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +148,8 @@ def test_narrower_registers(missing: tuple[str, ...], dtype: str, monkeypatch: p
     monkeypatch.setattr(stages, "host", lambda: narrow)
     check(plain, dtype, (29, 33), (33, 27))
     check(form(True, True), dtype, (300, 101), (70, 300))
+    check(form(False, True), dtype, (101, 300), (70, 300))
+    check(plain, dtype, (101, 300), (300, 3))
 
 
 # ----------------------------------------------------------------------------------------------------------- strides
@@ -237,7 +250,8 @@ def test_run_time_indices_after_a_product() -> None:
     g = Graph("embedded")
     with g:
         inputs = [g.placeholder(Type("f32", s)) for s in shapes]
-        g.outputs = [embedded(*inputs, g.placeholder(Type("i64", (300,))))]
+        inputs.append(g.placeholder(Type("i64", (300,))))
+        g.outputs = [embedded(*inputs)]
     x, w, table = arrays("f32", shapes)
     ids = np.arange(300) % 7
     executable = compile_graph(g, threads=2)
@@ -257,7 +271,14 @@ def test_epilogue_of_a_batch() -> None:
 
 
 @pytest.mark.parametrize(
-    "a,b", [((256, 300), (300, 256)), ((700, 128), (128, 128)), ((128, 513), (513, 700)), ((40, 64, 64), (40, 64, 64))]
+    "a,b",
+    [
+        ((256, 300), (300, 256)),
+        ((700, 128), (128, 128)),
+        ((128, 513), (513, 700)),
+        ((40, 64, 64), (40, 64, 64)),
+        ((999, 700), (700, 3)),
+    ],
 )
 def test_bits_do_not_depend_on_threads(a: Shape, b: Shape) -> None:
     def work(x: Any, y: Any) -> Any:
@@ -279,7 +300,7 @@ def layer(x: Any, w: Any, g: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
-@pytest.mark.parametrize("k,n", [(64, 10), (130, 200)])
+@pytest.mark.parametrize("k,n", [(64, 10), (130, 200), (300, 3)])
 def test_symbolic_rows_and_sums(k: int, n: int, dtype: str) -> None:
     batch = Dim("rows")
     graph = build(layer, dtype, ((batch, k), (k, n), (batch, n)))  # type: ignore[arg-type]
@@ -328,6 +349,20 @@ def test_what_is_packed() -> None:
     assert not few.pack_b and few.ahead
     assert planned(32, 64, 64, b_transposed=True).pack_b
     assert "packed" in str(large)
+
+
+def test_narrow_products_are_dot_products() -> None:
+    few = planned(512, 2, 512)
+    assert few.dot and few.pack_b and (few.rows, few.width) == (8, 2)
+    wide = planned(2, 100, 512, b_transposed=True)
+    assert wide.dot and not wide.pack_b and (wide.rows, wide.width) == (2, 8)
+    assert not planned(512, 2, 16).dot and not planned(512, 2, 512, a_transposed=True).dot
+    assert "dot" in str(few)
+
+
+def test_a_second_tile_must_pay() -> None:
+    """All columns in panels of one width, unless the product is large."""
+    assert planned(64, 128, 16).vectors in (1, 2, 4, 8)
 
 
 def test_small_products_stay_loop_nests(monkeypatch: pytest.MonkeyPatch) -> None:

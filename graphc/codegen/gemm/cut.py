@@ -58,6 +58,12 @@ class Cut:
         return self.plan.depth if known is None else min(self.plan.depth, known)
 
     @property
+    def odd(self) -> bool:
+        """Some block of k may not be a multiple of the steps that are unrolled."""
+        known = self.product.k.constant
+        return known is None or known % self.plan.unroll > 0 or self.depth % self.plan.unroll > 0
+
+    @property
     def many_blocks(self) -> bool:
         """Several blocks of rows: packed panels of B are kept for the next."""
         return self.tiles is None or self.tiles > self.plan.tiles
@@ -65,13 +71,17 @@ class Cut:
     @property
     def bytes_of_a(self) -> int:
         """A packed block of A."""
-        return whole_lines(self.block_rows * self.depth * self.item) if self.plan.pack_a else 0
+        return self.room(self.block_tiles, self.plan.rows) if self.plan.pack_a else 0
 
     def bytes_of_b(self, pieces: int) -> int:
         """The packed panels of B that one of so many pieces keeps."""
         panels = -(-self.panels // pieces) if self.plan.by_columns else self.panels
         kept = panels if self.many_blocks else 1
-        return whole_lines(kept * self.plan.width * self.depth * self.item) if self.plan.pack_b else 0
+        return self.room(kept, self.plan.width) if self.plan.pack_b else 0
+
+    def room(self, panels: int, width: int) -> int:
+        """Bytes of packed panels; the last one is written to in whole vectors of steps (see pack)."""
+        return whole_lines((panels * self.depth + -self.depth % self.plan.lanes) * width * self.item)
 
     def scratch(self, pieces: int) -> int:
         """Bytes of packed operands that one of so many pieces needs."""

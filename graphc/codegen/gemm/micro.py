@@ -20,10 +20,10 @@ LINE = 64  # bytes of a cache line
 
 @dataclass(frozen=True, slots=True)
 class Micro:
-    """C tile (+)= A tile @ B panel.
+    """C tile (+)= A tile @ B panel; strides in elements.
 
     `sure`: how many rows are always inside C.  `edge`: the last vector may reach beyond C.  `again`: it may have to add
-    to what is in C.  All strides are parameters, but those of a packed A: then the rows lie together.
+    to what is in C.
     """
 
     dtype: str
@@ -32,41 +32,42 @@ class Micro:
     vectors: int
     sure: int
     edge: bool
-    packed_a: bool
-    packed_b: bool  # B may be read beyond the edge
+    a_row: int
+    a_step: int
+    b_step: int
+    padded: bool  # B may be read beyond the edge
     unroll: int
+    odd: bool  # steps may be left over by the unrolled loop
     ahead: int
     touch: bool
     again: bool
 
     @property
     def name(self) -> str:
-        flags = {"e": self.edge, "a": self.packed_a, "b": self.packed_b, "c": self.touch, "s": self.again}
-        tile = f"{self.dtype}x{self.lanes}.{self.rows}x{self.vectors}.r{self.sure}.u{self.unroll}.h{self.ahead}"
-        return ".".join(["gemm.micro", tile, *(f for f, on in flags.items() if on)])
-
-
-STRIDES = ("a_row", "a_step", "b_step", "c_row")
+        flags = {"o": self.odd, "e": self.edge, "p": self.padded, "c": self.touch, "a": self.again}
+        strides = "_".join(str(s).replace("-", "m") for s in (self.a_row, self.a_step, self.b_step))
+        tile = f"{self.dtype}x{self.lanes}.{self.rows}x{self.vectors}.r{self.sure}"
+        marks = (f for f, on in flags.items() if on)
+        return ".".join(["gemm.micro", tile, strides, f"u{self.unroll}", f"h{self.ahead}", *marks])
 
 
 @cache
 def micro(m: Micro, features: frozenset[str]) -> Helper:
-    """`void (ptr a, ptr b, ptr c, i64 strides ... in bytes, i64 steps of k, i64 rows, i64 columns, bool add)`"""
+    """`void (ptr a, ptr b, ptr c, i64 bytes between rows of c, i64 steps of k, i64 rows, i64 columns, bool add)`"""
     return _Writer(m, features).helper()
 
 
 class _Writer:
     def __init__(self, m: Micro, features: frozenset[str]) -> None:
         self.m, self.item = m, ITEMSIZE[m.dtype]
-        numbers = (*STRIDES, "steps", "rows", "columns")
+        numbers = ("stride", "steps", "rows", "columns")
         parameters = [*((n, "ptr") for n in "abc"), *((n, "i64") for n in numbers), ("add", "bool")]
         self.f = f = Routine(m.name, parameters, features)
         self.mask = f.first_lanes(m.lanes, f.sub(f.given["columns"], (m.vectors - 1) * m.lanes)) if m.edge else None
-        self.a_step: Offset = m.rows * self.item if m.packed_a else f.given["a_step"]
-        self.a_rows = [r * self.item for r in range(m.rows)] if m.packed_a else self.row_offsets("a_row")
+        self.a_rows = self.row_offsets(m.a_row * self.item)
 
     def helper(self) -> Helper:
-        c = [self.f.offset(self.f.given["c"], d) for d in self.row_offsets("c_row")]
+        c = [self.f.offset(self.f.given["c"], d) for d in self.row_offsets(self.f.given["stride"])]
         if self.m.touch:
             self.touch(c)
         tile = self.multiply()
@@ -75,13 +76,12 @@ class _Writer:
         self.write(tile, c)
         return self.f.helper()
 
-    def row_offsets(self, stride: str) -> list[Offset]:
+    def row_offsets(self, stride: Offset) -> list[Operand]:
         """How far every row is from the first one, in bytes; rows that are missing are the last one."""
-        f, m = self.f, self.m
-        offsets: list[Offset] = [f.mul(f.given[stride], r) for r in range(m.sure)]
-        for r in range(m.sure, m.rows):
-            offsets.append(f.add(offsets[-1], f.b.select(f.less(r, f.given["rows"]), f.given[stride], 0)))
-        return offsets
+        f, rows = self.f, self.f.given["rows"]
+        last = f.mul(f.sub(rows, 1), stride)
+        places = [f.mul(r, stride) for r in range(self.m.rows)]
+        return [p if r < self.m.sure else f.b.select(f.less(r, rows), p, last) for r, p in enumerate(places)]
 
     def touch(self, c: Sequence[Operand]) -> None:
         """Ask for the tile of C, which is needed last."""
@@ -95,25 +95,25 @@ class _Writer:
         f, m, steps = self.f, self.m, self.f.given["steps"]
         zero = f.b.number(0, m.dtype, m.lanes)
         carried = [f.given["a"], f.given["b"], *[zero] * (m.rows * m.vectors)]
-        done = f.mul(f.div(steps, m.unroll), m.unroll) if m.unroll > 1 else f.number(0)
-        if m.unroll > 1:
-            carried = f.loop(0, done, m.unroll, lambda _, v: self.steps(v, m.unroll), carried)
-        return f.loop(done, steps, 1, lambda _, v: self.steps(v, 1), carried)[2:]
+        done = f.mul(f.div(steps, m.unroll), m.unroll) if m.odd else steps
+        carried = f.loop(0, done, m.unroll, lambda _, v: self.steps(v, m.unroll), carried)
+        if m.odd:
+            carried = f.loop(done, steps, 1, lambda _, v: self.steps(v, 1), carried)
+        return carried[2:]
 
     def steps(self, carried: Sequence[Operand], count: int) -> list[Operand]:
         a, b, *tile = carried
-        for _ in range(count):
-            tile = self.step(a, b, tile)
-            a, b = self.f.offset(a, self.a_step), self.f.offset(b, self.f.given["b_step"])
-        return [a, b, *tile]
+        f, a_bytes, b_bytes = self.f, self.m.a_step * self.item, self.m.b_step * self.item
+        for u in range(count):
+            tile = self.step(f.offset(a, u * a_bytes), f.offset(b, u * b_bytes), tile)
+        return [f.offset(a, count * a_bytes), f.offset(b, count * b_bytes), *tile]
 
     def step(self, a: Operand, b: Operand, tile: Sequence[Operand]) -> list[Operand]:
         f, m = self.f, self.m
         right = [self.load_b(b, v) for v in range(m.vectors)]
         if m.ahead:
-            coming = f.offset(b, f.mul(f.given["b_step"], m.ahead))
             for line in range(0, m.vectors * m.lanes * self.item, LINE):
-                f.prefetch(f.offset(coming, line))
+                f.prefetch(f.offset(b, m.ahead * m.b_step * self.item + line))
         out: list[Operand] = []
         for r in range(m.rows):
             left = f.b.spread(f.load(f.offset(a, self.a_rows[r]), m.dtype, 1), m.lanes)
@@ -121,7 +121,7 @@ class _Writer:
         return out
 
     def load_b(self, b: Operand, v: int) -> Operand:
-        mask = None if self.m.packed_b else self.mask_of(v)
+        mask = None if self.m.padded else self.mask_of(v)
         return self.f.load(self.f.offset(b, v * self.m.lanes * self.item), self.m.dtype, self.m.lanes, mask)
 
     def mask_of(self, v: int) -> Operand | None:

@@ -1,13 +1,13 @@
 """Operands copied into panels: `width` neighbouring rows of A, or columns of B, of every step of k lie together.
 
 Here a *lane* is a row of A or a column of B.  Where the source is contiguous along the lanes it is copied by vectors;
-where it is contiguous along k, small squares are transposed in registers; else it is copied item by item.  Widths are
-parameters: few functions, and short ones, serve all panels.
+where it is contiguous along k, blocks of a few lanes by a vector of steps are transposed in registers; else it is
+copied item by item.  Widths are parameters: few functions, and short ones, serve all panels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,12 +15,12 @@ from graphc.codegen.elements import ITEMSIZE
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.writer import Operand
 
-LEAST_SQUARE = 8  # lanes that are transposed together, unless a vector is shorter
+MOST_AT_ONCE = 8  # lanes that are transposed together
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """`form` is copy | transpose | items; `size`: vectors of a panel that is copied, lanes of a square.
+    """`form` is copy | transpose | items; `size`: vectors of a panel that is copied, lanes that are transposed at once.
 
     `whole`: a panel is a number of whole vectors.
     """
@@ -43,7 +43,7 @@ class Pack:
         if step_of_lane == 1:
             return Pack(dtype, lanes, "copy", -(-width // lanes), whole)
         if step_of_k == 1:
-            return Pack(dtype, lanes, "transpose", min(lanes, LEAST_SQUARE if width <= LEAST_SQUARE else lanes), whole)
+            return Pack(dtype, lanes, "transpose", min(lanes, MOST_AT_ONCE), whole)
         return Pack(dtype, lanes, "items", 0, whole)
 
 
@@ -51,9 +51,13 @@ class Pack:
 def pack(p: Pack, features: frozenset[str]) -> Helper:
     """`void (ptr source, ptr panel, i64 bytes between lanes, i64 between steps, i64 steps of k, i64 lanes, i64 width)`
 
-    Lanes that are missing from a panel repeat the last one.
+    Lanes that are missing from a panel repeat the last one.  Up to `lanes` - 1 steps beyond the last may be written to.
     """
-    return _Writer(p, features).helper()
+    helper = _Writer(p, features).helper()
+    if p.form != "transpose":
+        return helper
+    block = _Block(p, features).helper()
+    return Helper(helper.name, block.text + helper.text, block.declarations | helper.declarations)
 
 
 class _Writer:
@@ -97,45 +101,71 @@ class _Writer:
         starts = range(0, p.size * p.lanes, p.lanes)
         masks = {v: f.first_lanes(p.lanes, f.sub(given["count"], v)) for v in starts}
         bound = None if p.whole else f.first_lanes(p.lanes, f.sub(given["width"], starts[-1]))
+        end = f.mul(f.sub(given["count"], 1), self.item)
 
         def step(k: Operand) -> None:
             row = f.offset(given["source"], f.mul(k, given["step"]))
+            last = f.b.spread(f.load(f.offset(row, end), p.dtype, 1), p.lanes)
             for v in starts:
-                value = f.load(f.offset(row, v * self.item), p.dtype, p.lanes, masks[v])
+                value, mask = f.load(f.offset(row, v * self.item), p.dtype, p.lanes, masks[v]), masks[v]
+                value = value if mask is None else f.b.select(mask, value, last)
                 f.store(value, self.panel(k, v), bound if v == starts[-1] else None)
 
         f.each(0, given["steps"], step)
 
     def transpose(self) -> None:
-        """Squares along k; the last one overlaps the one before."""
-        f, steps = self.f, self.f.given["steps"]
-        short = f.less(steps, self.p.lanes)
-        f.when(short, self.items)
-        f.when(f.b.not_(short), lambda: f.each(0, f.given["width"], self.squares, self.p.size))
-
-    def squares(self, first: Operand) -> None:
+        """Block by block: along the lanes first where a block has parts of cache lines only, to fill them at once."""
         f, p = self.f, self.p
-        rows, last = self.rows(first), f.sub(f.given["steps"], p.lanes)
-        bound = None if p.whole else f.first_lanes(p.size, f.sub(f.given["width"], first))
+        lanes, steps = (f.given["width"], p.size), (f.given["steps"], p.lanes)
 
-        def square(k: Operand) -> None:
-            k = f.least(k, last)
-            place = self.panel(k, first)
-            for column in self.transposed([f.load(f.offset(r, f.mul(k, self.item)), p.dtype, p.lanes) for r in rows]):
-                f.store(column, place, bound)
-                place = f.offset(place, self.bytes)
+        def pairs(outer: tuple[Operand, int], inner: tuple[Operand, int], body: Callable[..., None]) -> None:
+            f.each(0, outer[0], lambda x: f.each(0, inner[0], lambda y: body(x, y), inner[1]), outer[1])
 
-        f.each(0, f.given["steps"], square, p.lanes)
+        if p.size < p.lanes:
+            pairs(steps, lanes, lambda k, first: self.block(first, k))
+        else:
+            pairs(lanes, steps, self.block)
 
-    def rows(self, first: Operand) -> list[Operand]:
+    def block(self, first: Operand, k: Operand) -> None:
+        """The step between the items of a lane is one item here."""
         f, given = self.f, self.f.given
-        rows = [self.row(first)]
-        for r in range(1, self.p.size):
-            inside = f.less(f.add(first, r), given["count"])
-            rows.append(f.offset(rows[-1], f.b.select(inside, given["lane"], 0)))
-        return rows
+        source = f.offset(f.offset(given["source"], f.mul(first, given["lane"])), f.mul(k, self.item))
+        inside = f.sub(given["steps"], k), f.sub(given["count"], first), f.sub(given["width"], first)
+        f.call(f"{self.p.name}.block", source, self.panel(k, first), given["lane"], self.bytes, *inside)
 
-    # ----------------------------------------------------------------------------------------------- registers
+
+class _Block:
+    """`void (ptr source, ptr target, i64 bytes between lanes, i64 between steps, i64 steps, i64 lanes, i64 width)`
+
+    Transposes `size` lanes of `lanes` steps, of which the last numbers say how many are there.  A function without a
+    loop: LLVM spends long on the many addresses of a loop like that.
+    """
+
+    def __init__(self, p: Pack, features: frozenset[str]) -> None:
+        self.p = p
+        numbers = ("lane", "step", "steps", "count", "width")
+        self.f = Routine(
+            f"{p.name}.block", [("source", "ptr"), ("target", "ptr"), *((n, "i64") for n in numbers)], features
+        )
+
+    def helper(self) -> Helper:
+        f, p, place = self.f, self.p, self.f.given["target"]
+        bound = None if p.whole else f.first_lanes(p.size, f.given["width"])
+        for column in self.transposed(self.rows()):
+            f.store(column, place, bound)
+            place = f.offset(place, f.given["step"])
+        return f.helper()
+
+    def rows(self) -> list[Operand]:
+        """Lanes that are missing are the last one, or the one before the first."""
+        f, p, given = self.f, self.p, self.f.given
+        mask, row = f.first_lanes(p.lanes, given["steps"]), given["source"]
+        row = f.offset(row, f.b.select(f.less(0, given["count"]), 0, f.mul(f.sub(given["count"], 1), given["lane"])))
+        rows = [f.load(row, p.dtype, p.lanes, mask)]
+        for r in range(1, p.size):
+            row = f.offset(row, f.b.select(f.less(r, given["count"]), given["lane"], 0))
+            rows.append(f.load(row, p.dtype, p.lanes, mask))
+        return rows
 
     def transposed(self, rows: Sequence[Operand]) -> list[Operand]:
         """The columns of registers: exchange neighbours, then pairs ... between pairs of rows.
@@ -144,17 +174,9 @@ class _Writer:
         """
         out, n, half = list(rows), self.p.lanes, 1
         while half < len(rows):
-            low = [k if not k & half else (k ^ half) + n for k in range(n)]
-            high = [k | half if not k & half else k + n for k in range(n)]
             for i in (i for i in range(len(rows)) if not i & half):
-                x, y = out[i], out[i | half]
-                out[i], out[i | half] = self.blend(x, y, low), self.blend(x, y, high)
+                out[i], out[i | half] = self.f.exchange(out[i], out[i | half], half)
             half *= 2
         if len(rows) == n:
             return out
         return [self.f.b.part(v, first, len(rows)) for first in range(0, n, len(rows)) for v in out]
-
-    def blend(self, x: Operand, y: Operand, picks: Sequence[int]) -> Operand:
-        """Lanes of two registers."""
-        order = ", ".join(f"i32 {k}" for k in picks)
-        return self.f.b.emit(x.dtype, x.lanes, f"shufflevector {x}, {y}, <{len(picks)} x i32> <{order}>", x, y)

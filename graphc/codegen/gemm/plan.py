@@ -20,8 +20,11 @@ SWEEPS, SWEEPS_OF_PAGES = 48, 24  # rows of A from which a copy of B pays; where
 BLOCK_ROWS = 240  # rows of A that stay in the second-level cache
 DEPTH = 2048  # bytes along k of one packed panel of f32; three quarters of the items for f64
 SHALLOW = 128  # steps of k per block where the rows of B lie on different pages
+FEW_COLUMNS = 256  # where a sum of unknown length is done in short blocks: it may well be short, and copies take room
 AHEAD = 8  # steps of k that B is asked for in advance
-SECOND_TILE = 1.03  # what a narrower tile at the right edge must gain: it is more code to generate
+SECOND_TILE = 4000  # cycles that a narrower tile at the right edge must gain: it is more code to generate
+NARROW = 4  # rows or columns; dot products along k fill registers better
+DOT_DEPTH = 2048  # steps of k of a block of dot products
 SHARE = 1 << 20  # multiplications of a piece that a thread takes
 MOST_PIECES = 8
 PIECES_OF_ANY = 4  # at most, where the number of rows is symbolic
@@ -39,7 +42,10 @@ _OF_ANY: dict[int, tuple[Tile, ...]] = {32: ((8, 3), (8, 2), (8, 1)), 16: ((4, 3
 
 @dataclass(frozen=True)
 class GemmPlan:
-    """A tile of `rows` x `vectors`; blocks of `tiles` tiles and `depth` steps of k; pieces for threads."""
+    """A tile of `rows` x `vectors`; blocks of `tiles` tiles and `depth` steps of k; pieces for threads.
+
+    With `dot`, vectors lie along k, and a tile has as many columns.
+    """
 
     rows: int
     vectors: int
@@ -53,17 +59,19 @@ class GemmPlan:
     ahead: int  # steps of k that an unpacked B is asked for in advance
     pieces: int
     by_columns: bool
+    dot: bool
     reasons: tuple[str, ...]
 
     @property
     def width(self) -> int:
         """Columns of a panel."""
-        return self.vectors * self.lanes
+        return self.vectors if self.dot else self.vectors * self.lanes
 
     def __str__(self) -> str:
         a, b = ("packed" if p else "in place" for p in (self.pack_a, self.pack_b))
         cut = f", up to {self.pieces} pieces by {'columns' if self.by_columns else 'rows'}" if self.pieces > 1 else ""
-        head = f"tile {self.rows}x{self.vectors}x{self.lanes}, k in {self.depth}, A {a}, B {b}{cut}"
+        tile = f"dot {self.rows}x{self.vectors}" if self.dot else f"tile {self.rows}x{self.vectors}x{self.lanes}"
+        head = f"{tile}, k in {self.depth}, A {a}, B {b}{cut}"
         return "\n".join([head, *(f"  {r}" for r in self.reasons)])
 
 
@@ -83,18 +91,47 @@ class _Planner:
         self.reasons: list[str] = []
 
     def plan(self) -> GemmPlan:
+        return self._dots() if self._is_narrow() else self._tiles()
+
+    def _tiles(self) -> GemmPlan:
         pack_b = self._pack_b()
         pack_a = pack_b and self._pack_a()
         rows, vectors = self._tile(pack_a, pack_b)
         depth = self._depth(pack_b)
         tiles = max(1, BLOCK_ROWS // rows)
-        pieces, by_columns = self._pieces(rows, vectors, pack_a, pack_b)
+        pieces, by_columns = self._pieces(rows, vectors * self.lanes, pack_a, pack_b)
         touch = self.p.steps > depth or self.bytes_c > 1 << 20
         ahead = AHEAD if not pack_b and self.bytes_b > NEAR_CACHE * 2 // 3 else 0
         unroll = 2 if pack_a and pack_b else 1
         return GemmPlan(
             rows, vectors, self.lanes, tiles, depth, pack_a, pack_b, unroll, touch, ahead, pieces, by_columns,
-            tuple(self.reasons),
+            False, tuple(self.reasons),
+        )  # fmt: skip
+
+    # --------------------------------------------------------------------------------------------- dot products
+
+    def _is_narrow(self) -> bool:
+        """Few rows or columns, long rows of A, and long columns of B, if need be by copying a few."""
+        p = self.p
+        long = p.a.column == 1 and p.steps >= 8 * self.lanes
+        in_place = p.b.row == 1 and min(p.rows, p.n) <= NARROW
+        return long and (in_place or (p.n <= NARROW and p.rows >= 4 * NARROW))
+
+    def _dots(self) -> GemmPlan:
+        p, most = self.p, self.registers.count * 3 // 4
+        if p.n <= NARROW:
+            rows, columns = min(p.rows, 8, most // p.n), p.n
+        else:
+            rows, columns = p.rows, min(p.n, 8, most // p.rows)
+        pack_b = p.b.row != 1
+        self.reasons.append("dot products: " + ("the columns of B are copied" if pack_b else "all in place"))
+        length = p.k.constant or DOT_DEPTH
+        depth = -(-length // -(-length // DOT_DEPTH))
+        pieces, by_columns = self._pieces(rows, columns, False, False)
+        tiles = max(1, BLOCK_ROWS // rows)
+        return GemmPlan(
+            rows, columns, self.lanes, tiles, depth, False, pack_b, 1, False, 0, pieces, by_columns,
+            True, tuple(self.reasons),
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------- packing
@@ -127,7 +164,7 @@ class _Planner:
         deep = DEPTH // 4 if self.item == 4 else DEPTH * 3 // 16
         length = self.p.k.constant
         if length is None:
-            return SHALLOW if scattered and not pack_b else deep
+            return SHALLOW if scattered or self.p.n <= FEW_COLUMNS else deep
         most = deep if pack_b else SHALLOW if scattered else length
         blocks = -(-length // most)
         even = -(-length // blocks)
@@ -155,8 +192,7 @@ class _Planner:
         sweeps = -(-self.p.rows // rows) * self.bytes_b * sweep_b + -(-self.columns // vectors) * self.bytes_a * sweep_a
         whole, rest = divmod(self.columns, vectors)
         across = sum(self._tile_cycles(rows, v, pack_b) * n for v, n in ((vectors, whole), (rest, 1)) if v)
-        cycles = -(-self.p.rows // rows) * across + sweeps
-        return cycles * SECOND_TILE if rest else cycles
+        return -(-self.p.rows // rows) * across + sweeps + (SECOND_TILE if rest and whole else 0)
 
     def _tile_cycles(self, rows: int, vectors: int, pack_b: bool) -> float:
         """Two multiplications or loads a cycle, a latency of four; a call, the traffic of C, and its rows.
@@ -168,11 +204,11 @@ class _Planner:
 
     # -------------------------------------------------------------------------------------------------- pieces
 
-    def _pieces(self, rows: int, vectors: int, pack_a: bool, pack_b: bool) -> tuple[int, bool]:
+    def _pieces(self, rows: int, columns: int, pack_a: bool, pack_b: bool) -> tuple[int, bool]:
         """How many pieces, and whether along the columns: the longer side, in pieces worth a copy of the other."""
         if self.p.m.constant is None:
             return (PIECES_OF_ANY if not self.p.batch else 1), False
-        across = self._parts(self.p.n, vectors * self.lanes, PIECE_COLUMNS if pack_a else 0)
+        across = self._parts(self.p.n, columns, PIECE_COLUMNS if pack_a else 0)
         down = self._parts(self.p.rows, 2 * rows, PIECE_ROWS if pack_b else 0)
         by_columns = across > 1 and (self.p.n >= self.p.rows or down == 1)
         return (across if by_columns else down), by_columns

@@ -52,7 +52,8 @@ class Routine:
         return self.add(x, self.mul(y, -1))
 
     def mul(self, x: Offset, y: Offset) -> Operand:
-        return self.i.mul(self.number(x), self.number(y))
+        a, c = self.number(x), self.number(y)
+        return self.number(0) if 0 in (a.integer, c.integer) else self.i.mul(a, c)
 
     def div(self, x: Offset, y: Offset) -> Operand:
         return self.i.div(self.number(x), self.number(y))
@@ -84,6 +85,8 @@ class Routine:
         guard = self.less(lo, hi)
         if guard.text == "false":
             return list(carried)
+        if guard.text == "true" and self.less(self.add(lo, step), hi).text == "false":
+            return list(body(self.number(lo), list(carried)))
 
         def once(values: list[Operand]) -> tuple[list[Operand], Operand]:
             after = body(values[0], values[1:])
@@ -112,8 +115,8 @@ class Routine:
 
     def changed(self, condition: Operand, body: Change, values: Sequence[Operand]) -> list[Operand]:
         """body(values) where the condition holds, else the values; a loop that stops after its first round."""
-        if condition.text == "false":
-            return list(values)
+        if condition.is_constant:
+            return list(body(list(values)) if condition.text == "true" else values)
 
         def once(before: list[Operand]) -> tuple[list[Operand], Operand]:
             return list(body(before)), self.b.number(0, "bool")
@@ -121,7 +124,28 @@ class Routine:
         return write_loop(self.b, condition, values, once)
 
     def call(self, name: str, *args: Offset) -> None:
-        self.b.effect(f"call void @{name}({', '.join(str(self.number(a)) for a in args)})")
+        """Of the function @name, or of the one at an address."""
+        called = name if name.startswith("%") else f"@{name}"
+        self.b.effect(f"call void {called}({', '.join(str(self.number(a)) for a in args)})")
+
+    def either(self, condition: Operand, name: str, other: str) -> str:
+        """The address of one of two functions."""
+        text = f"select {condition}, ptr @{name}, ptr @{other}"
+        return name if name == other else self.b.emit("ptr", 1, text, condition).text
+
+    # ----------------------------------------------------------------------------------------------- registers
+
+    def exchange(self, x: Operand, y: Operand, half: int) -> tuple[Operand, Operand]:
+        """The lanes of x and y whose numbers lack the bit `half`, side by side; and those that have it."""
+        n = x.lanes
+        low = [k if not k & half else (k ^ half) + n for k in range(n)]
+        high = [k | half if not k & half else k + n for k in range(n)]
+        return self.blend(x, y, low), self.blend(x, y, high)
+
+    def blend(self, x: Operand, y: Operand, picks: Sequence[int]) -> Operand:
+        """Lanes of two registers."""
+        order = ", ".join(f"i32 {k}" for k in picks)
+        return self.b.emit(x.dtype, x.lanes, f"shufflevector {x}, {y}, <{len(picks)} x i32> <{order}>", x, y)
 
     # -------------------------------------------------------------------------------------------------- memory
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.codegen.gemm.cut import Cut
+from graphc.codegen.gemm.dot import Dot, dot
 from graphc.codegen.gemm.micro import Micro, micro
 from graphc.codegen.gemm.pack import Pack, pack
 from graphc.codegen.gemm.product import Matrix
@@ -36,9 +37,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Panel:
-    """`columns` columns from `column`, in `vectors`; `begin` is where their part of B, packed or not, begins."""
+    """`columns` columns from `column`; `begin` is where their part of B, packed or not, begins."""
 
-    vectors: int
+    number: Operand
     columns: Operand
     column: Operand
     begin: Operand
@@ -80,28 +81,52 @@ class Tiles:
     def pack_a(self, tile: Tile, block: Block) -> None:
         a = self.product.a
         source = self.element(self.bases.a, a, tile.row, block.k)
-        self.pack(self.plan.rows, a.row, a.column, source, self.packed_a(tile, block), block.steps, tile.count)
+        how = Pack.of(self.product.dtype, self.plan.lanes, self.plan.rows, a.row, a.column)
+        strides = a.row * self.cut.item, a.column * self.cut.item
+        target = self.packed_a(tile, block)
+        self.call(pack(how, self.features), source, target, *strides, block.steps, tile.count, self.plan.rows)
 
     def pack_b(self, panel: Panel, block: Block) -> None:
         b = self.product.b
         source = self.element(self.bases.b, b, block.k, panel.column)
-        self.pack(self.plan.width, b.column, b.row, source, panel.begin, block.steps, panel.columns)
-
-    def pack(
-        self, width: int, lane: int, step: int, source: Operand, target: Operand, steps: Operand, count: Operand
-    ) -> None:
-        helper = pack(Pack.of(self.product.dtype, self.plan.lanes, width, lane, step), self.features)
-        item = self.cut.item
-        self.call(helper, source, target, lane * item, step * item, steps, count, width)
+        strides = b.column * self.cut.item, b.row * self.cut.item
+        if self.plan.dot:  # every column lies together
+            how = Pack(self.product.dtype, self.plan.lanes, "items", 0, True)
+            numbers = (*strides[::-1], panel.columns, block.steps, block.steps)
+        else:
+            how = Pack.of(self.product.dtype, self.plan.lanes, self.plan.width, b.column, b.row)
+            numbers = (*strides, block.steps, panel.columns, self.f.number(self.plan.width))
+        self.call(pack(how, self.features), source, panel.begin, *numbers)
 
     def multiply(self, tile: Tile, panel: Panel, block: Block) -> None:
         p, f = self.product, self.f
         a = self.packed_a(tile, block) if self.plan.pack_a else self.element(self.bases.a, p.a, tile.row, block.k)
         c = self.element(self.bases.c, p.c, tile.row, panel.column)
-        b_step = self.plan.width if self.plan.pack_b else p.b.row
-        strides = [x * self.cut.item for x in (p.a.row, p.a.column, b_step, p.c.row)]
-        helper = micro(self.micro(panel.vectors), self.features)
-        self.call(helper, a, panel.begin, c, *strides, block.steps, tile.count, panel.columns, f.less(0, block.k))
+        numbers = p.c.row * self.cut.item, block.steps, tile.count, panel.columns, f.less(0, block.k)
+        if self.plan.dot:
+            self.call(self.dot(), a, panel.begin, c, p.a.row * self.cut.item, self.apart(block), *numbers)
+        else:
+            f.call(self.function_of(panel), a, panel.begin, c, *numbers)
+
+    def dot(self) -> Helper:
+        p, plan = self.product, self.plan
+        return dot(Dot(p.dtype, plan.lanes, plan.rows, plan.width, self.again), self.features)
+
+    def apart(self, block: Block) -> Offset:
+        """Bytes between the columns of B."""
+        return self.f.mul(block.steps if self.plan.pack_b else self.product.b.column, self.cut.item)
+
+    @property
+    def again(self) -> bool:
+        """C is added to: there are several blocks of k."""
+        return self.product.k.constant != self.cut.depth
+
+    def function_of(self, panel: Panel) -> str:
+        """The last panel may be of fewer vectors."""
+        usual, last = (micro(self.micro(v), self.features) for v in (self.plan.vectors, self.cut.last_vectors))
+        used = [usual, last] if self.cut.panels > 1 else [last]
+        self.helpers |= {h.name: h for h in used}
+        return self.f.either(self.f.less(panel.number, self.cut.panels - 1), used[0].name, last.name)
 
     def micro(self, vectors: int) -> Micro:
         p, plan = self.product, self.plan
@@ -112,10 +137,13 @@ class Tiles:
             vectors=vectors,
             sure=self.cut.sure_rows,
             edge=bool(p.n % plan.lanes) and vectors == self.cut.last_vectors,
-            packed_a=plan.pack_a,
-            packed_b=plan.pack_b,
+            a_row=1 if plan.pack_a else p.a.row,
+            a_step=plan.rows if plan.pack_a else p.a.column,
+            b_step=plan.width if plan.pack_b else p.b.row,
+            padded=plan.pack_b,
             unroll=plan.unroll,
+            odd=plan.unroll > 1 and self.cut.odd,
             ahead=plan.ahead,
             touch=plan.touch,
-            again=p.k.constant != self.cut.depth,
+            again=self.again,
         )

@@ -69,10 +69,18 @@ class Walk:
         f = self.f
         self.open_epilogue()
         pieces = self.pieces()
+        if pieces is self.chunks and not self.product.batch:
+            self.take(self.chunk, pieces)
+        else:
+            self.share(pieces)
+        return [f.helper(), *self.tiles.helpers.values()]
+
+    def share(self, pieces: Operand) -> None:
+        """Pieces of all matrices are divided among the chunks."""
+        f = self.f
         total = f.mul(pieces, math.prod(self.product.batch))
         lo, hi = (f.div(f.mul(total, c), self.chunks) for c in (self.chunk, f.add(self.chunk, 1)))
         f.each(lo, hi, lambda q: self.take(q, pieces))
-        return [f.helper(), *self.tiles.helpers.values()]
 
     # --------------------------------------------------------------------------------------------------- pieces
 
@@ -87,7 +95,7 @@ class Walk:
     def take(self, q: Operand, pieces: Operand) -> None:
         """One piece of one matrix of the batch."""
         f, frame, p = self.f, self.frame, self.product
-        which = f.div(q, pieces)
+        which = f.div(q, pieces) if p.batch else f.number(0)
         piece = f.sub(q, f.mul(which, pieces))
         at = self.batch_position(which)
         scratch = self.address(frame.scratch) if frame.scratch else f.number(0)
@@ -153,25 +161,18 @@ class Walk:
             self.f.when(last, lambda: self.finish(block))
 
     def panels(self, block: Block) -> None:
-        """All in one loop, but for one of fewer vectors at the right edge."""
-        f, (first, end) = self.f, self.panel_range
-        last, vectors = self.cut.panels - 1, self.cut.last_vectors
-        if vectors == self.plan.vectors:
-            f.each(first, end, lambda p: self.panel(p, vectors, block))
-        else:
-            f.each(first, f.least(end, last), lambda p: self.panel(p, self.plan.vectors, block))
-            f.when(f.less(last, end), lambda: self.panel(f.number(last), vectors, block))
+        self.f.each(*self.panel_range, lambda number: self.panel(number, block))
 
-    def panel(self, number: Operand, vectors: int, block: Block) -> None:
+    def panel(self, number: Operand, block: Block) -> None:
         f, tiles = self.f, self.tiles
         column = f.mul(number, self.plan.width)
         columns = f.least(f.sub(self.product.n, column), self.plan.width)
         if self.plan.pack_b:
-            panel = Panel(vectors, columns, column, tiles.packed_b(f.sub(number, self.panel_range[0]), block))
+            panel = Panel(number, columns, column, tiles.packed_b(f.sub(number, self.panel_range[0]), block))
             first = f.b.eq(block.lo, self.tile_range[0]) if self.cut.many_blocks else f.b.number(1, "bool")
             f.when(first, lambda: tiles.pack_b(panel, block))
         else:
-            panel = Panel(vectors, columns, column, tiles.element(tiles.bases.b, self.product.b, block.k, column))
+            panel = Panel(number, columns, column, tiles.element(tiles.bases.b, self.product.b, block.k, column))
         self.rows.each(block.lo, block.hi, lambda tile: tiles.multiply(tile, panel, block))
 
     # ------------------------------------------------------------------------------------------------- epilogue
