@@ -115,16 +115,16 @@ class _Writer:
 
     def transpose(self) -> None:
         """Block by block: along the lanes first where a block has parts of cache lines only, to fill them at once."""
-        f, p = self.f, self.p
-        lanes, steps = (f.given["width"], p.size), (f.given["steps"], p.lanes)
-
-        def pairs(outer: tuple[Operand, int], inner: tuple[Operand, int], body: Callable[..., None]) -> None:
-            f.each(0, outer[0], lambda x: f.each(0, inner[0], lambda y: body(x, y), inner[1]), outer[1])
-
-        if p.size < p.lanes:
-            pairs(steps, lanes, lambda k, first: self.block(first, k))
+        if self.p.size < self.p.lanes:
+            self.along_steps(lambda k: self.along_lanes(lambda first: self.block(first, k)))
         else:
-            pairs(lanes, steps, self.block)
+            self.along_lanes(lambda first: self.along_steps(lambda k: self.block(first, k)))
+
+    def along_steps(self, body: Callable[[Operand], None]) -> None:
+        self.f.each(0, self.f.given["steps"], body, self.p.lanes)
+
+    def along_lanes(self, body: Callable[[Operand], None]) -> None:
+        self.f.each(0, self.f.given["width"], body, self.p.size)
 
     def block(self, first: Operand, k: Operand) -> None:
         """The step between the items of a lane is one item here."""
@@ -157,7 +157,7 @@ class _Block:
         return f.helper()
 
     def rows(self) -> list[Operand]:
-        """Lanes that are missing are the last one, or the one before the first."""
+        """Lanes that are missing are the last one, which may lie before this block."""
         f, p, given = self.f, self.p, self.f.given
         mask, row = f.first_lanes(p.lanes, given["steps"]), given["source"]
         row = f.offset(row, f.b.select(f.less(0, given["count"]), 0, f.mul(f.sub(given["count"], 1), given["lane"])))
