@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from graphc.codegen import interp
 from graphc.codegen.lift import buffer_name, lift
 from graphc.codegen.lower import lower
+from graphc.codegen.nest import interp
 from graphc.codegen.schedule import schedule
 from graphc.ir.evaluate import bind_dims, evaluate
 from graphc.ir.graph import Graph

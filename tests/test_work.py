@@ -22,7 +22,7 @@ from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS
 from graphc.codegen.gemm.kernel import ProductKernel
 from graphc.codegen.kernels import AnyKernel, kernel_of, scheduled
 from graphc.codegen.lift import lift
-from graphc.codegen.loops import Body, Chunk, Kernel, Loop, parts, statements
+from graphc.codegen.nest.loops import Body, Chunk, Kernel, Loop, parts, statements
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.poly import Poly

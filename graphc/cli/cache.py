@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphc.codegen.store import Store, store
+from graphc.codegen.native.store import Store, store
 
 OFF = "no compiled code is kept: the cache is switched off"
 

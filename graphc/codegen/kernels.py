@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from graphc.codegen.cluster import Cluster
-from graphc.codegen.emit import Code, emit
 from graphc.codegen.gemm.kernel import ProductKernel, product_kernel
-from graphc.codegen.loops import Kernel
+from graphc.codegen.llvm.emit import Code, emit
 from graphc.codegen.lower import lower
+from graphc.codegen.nest.cluster import Cluster
+from graphc.codegen.nest.loops import Kernel
 from graphc.codegen.schedule import schedule
 
 AnyKernel: TypeAlias = Kernel | ProductKernel

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from graphc.codegen import monoids
-from graphc.codegen.cluster import Cluster, Value
-from graphc.codegen.elements import register
-from graphc.codegen.loops import Guard
+from graphc.codegen.nest import monoids
+from graphc.codegen.nest.cluster import Cluster, Value
+from graphc.codegen.nest.elements import register
+from graphc.codegen.nest.loops import Guard
 from graphc.ir import node as ir
 from graphc.ir.ops.reindex import ravel_index
 from graphc.ir.ops.shape import broadcast_index

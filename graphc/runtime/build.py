@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphc.codegen.emit_entry import entry_text
-from graphc.codegen.engine import emit_object
+from graphc.codegen.native.emit_entry import entry_text
+from graphc.codegen.native.engine import emit_object
 from graphc.runtime.program import Entry, Program, Signature, Site
 from graphc.runtime.stages import Stages
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import llvmlite
 import numpy as np
 
-from graphc.codegen.engine import host
-from graphc.codegen.store import digest, kept, store
+from graphc.codegen.native.engine import host
+from graphc.codegen.native.store import digest, kept, store
 from graphc.config import current
 from graphc.ir.graph import Graph
 from graphc.ir.printer import print_graph

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from graphc.codegen import entry
-from graphc.codegen.engine import Library
-from graphc.codegen.pool import default_threads, fork_address
+from graphc.codegen.native import entry
+from graphc.codegen.native.engine import Library
+from graphc.codegen.native.pool import default_threads, fork_address
 from graphc.config import current
 from graphc.errors import FeedError, OutOfRangeError, SignatureError
 from graphc.ir.evaluate import bind_dims, evaluate

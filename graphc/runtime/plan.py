@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphc.codegen.elements import ITEMSIZE
 from graphc.codegen.kernels import AnyKernel
 from graphc.codegen.lift import buffer_name
+from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion
 from graphc.runtime.program import Argument, Constant, Extent, Lifetime, Plan, Planned, Result, Word

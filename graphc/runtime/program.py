@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from graphc.codegen import entry
-from graphc.codegen.chunk import Chunk
+from graphc.codegen.native import entry
+from graphc.codegen.nest.chunk import Chunk
 from graphc.errors import FeedError
 from graphc.ir.location import Location
 from graphc.ir.node import Literal

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.chunk import Chunk
+from graphc.codegen.nest.chunk import Chunk
 from graphc.ir.location import Location
 from graphc.ir.node import Literal
 from graphc.ir.poly import Poly, parse_poly

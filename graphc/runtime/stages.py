@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from graphc.codegen.emit import Code
-from graphc.codegen.emit_module import Step, module_text
-from graphc.codegen.engine import assembly, host
 from graphc.codegen.kernels import AnyKernel, code_of, kernel_of, scheduled
 from graphc.codegen.lift import lift
+from graphc.codegen.llvm.emit import Code
+from graphc.codegen.llvm.emit_module import Step, module_text
+from graphc.codegen.native.engine import assembly, host
 from graphc.ir.graph import Graph
 from graphc.passes.base import Journal
 from graphc.passes.fuse import Fusion, fuse

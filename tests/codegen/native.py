@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.array_layout import numpy_dtype
-from graphc.codegen.emit import emit
-from graphc.codegen.emit_module import Step, module_text
-from graphc.codegen.engine import Library, host
-from graphc.codegen.entry import run_function
-from graphc.codegen.loops import Body, Buffer, Kernel, Let, Load, Loop, Phase, Store
-from graphc.codegen.nest_verify import verify
+from graphc.codegen.llvm.emit import emit
+from graphc.codegen.llvm.emit_module import Step, module_text
+from graphc.codegen.native.array_layout import numpy_dtype
+from graphc.codegen.native.engine import Library, host
+from graphc.codegen.native.entry import run_function
+from graphc.codegen.nest.loops import Body, Buffer, Kernel, Let, Load, Loop, Phase, Store
+from graphc.codegen.nest.verify import verify
 from graphc.ir.poly import Poly
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen import monoids
-from graphc.codegen.cluster import Cluster, Value
-from graphc.codegen.loops import Guard
+from graphc.codegen.nest import monoids
+from graphc.codegen.nest.cluster import Cluster, Value
+from graphc.codegen.nest.loops import Guard
 from graphc.ir.poly import Poly, Size
 
 Arrays = dict[str, Any]

@@ -44,8 +44,8 @@ from codegen.nest_clusters import (
     want_stencil,
 )
 
-from graphc.codegen.cluster import Cluster
-from graphc.codegen.oracle import NUMPY
+from graphc.codegen.nest.cluster import Cluster
+from graphc.codegen.nest.oracle import NUMPY
 from graphc.ir.poly import Poly
 
 

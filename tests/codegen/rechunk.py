@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphc.codegen.chunk import Chunk
-from graphc.codegen.loops import Kernel, Phase
+from graphc.codegen.nest.chunk import Chunk
+from graphc.codegen.nest.loops import Kernel, Phase
 
 
 def in_small_chunks(kernel: Kernel, unit: int = 1) -> Kernel:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from codegen.native import run_elementwise
 
-from graphc.codegen.array_layout import numpy_dtype
-from graphc.codegen.builder import Builder
-from graphc.codegen.elements import ITEMSIZE
-from graphc.codegen.engine import host
-from graphc.codegen.loops import Let
+from graphc.codegen.llvm.builder import Builder
+from graphc.codegen.native.array_layout import numpy_dtype
+from graphc.codegen.native.engine import host
+from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.codegen.nest.loops import Let
 
 INTEGERS = ["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"]
 FLOATS = ["f32", "f64"]

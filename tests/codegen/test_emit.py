@@ -10,14 +10,16 @@ import pytest
 from codegen.native import Native
 from codegen.nest_kernels import CASES, Case, check, cluster_of, make
 
-from graphc.codegen import interp, monoids
-from graphc.codegen.array_layout import numpy_dtype
-from graphc.codegen.chunk import Chunk
-from graphc.codegen.emit import emit
-from graphc.codegen.emit_module import Step, module_text
-from graphc.codegen.engine import Library, host
-from graphc.codegen.entry import run_function
-from graphc.codegen.loops import (
+from graphc.codegen.llvm.emit import emit
+from graphc.codegen.llvm.emit_module import Step, module_text
+from graphc.codegen.lower import lower
+from graphc.codegen.native.array_layout import numpy_dtype
+from graphc.codegen.native.engine import Library, host
+from graphc.codegen.native.entry import run_function
+from graphc.codegen.native.pool import fork_address
+from graphc.codegen.nest import interp, monoids
+from graphc.codegen.nest.chunk import Chunk
+from graphc.codegen.nest.loops import (
     Accumulate,
     Body,
     Buffer,
@@ -34,9 +36,7 @@ from graphc.codegen.loops import (
     Phase,
     Store,
 )
-from graphc.codegen.lower import lower
-from graphc.codegen.monoids import MONOIDS, Monoid
-from graphc.codegen.pool import fork_address
+from graphc.codegen.nest.monoids import MONOIDS, Monoid
 from graphc.codegen.schedule import AUTO, Plan, schedule
 from graphc.ir.poly import Poly, Size
 

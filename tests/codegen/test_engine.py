@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graphc.codegen.engine import Library, assembly, emit_object, host
+from graphc.codegen.native.engine import Library, assembly, emit_object, host
 
 ANSWER = "define i64 @answer() {\n  ret i64 42\n}\n"
 CALLER = "declare i64 @outside(i64)\ndefine i64 @twice(i64 %x) {\n  %y = call i64 @outside(i64 %x)\n  ret i64 %y\n}\n"
@@ -71,5 +71,5 @@ def test_dropped_libraries_are_freed() -> None:
 
 
 def test_the_engine_starts_only_when_it_is_used() -> None:
-    code = "import graphc.codegen.engine as e; assert not e._initialize.cache_info().currsize; e.host()"
+    code = "import graphc.codegen.native.engine as e; assert not e._initialize.cache_info().currsize; e.host()"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.codegen.array_layout import layout_is_known
-from graphc.codegen.emit_entry import entry_text
-from graphc.codegen.engine import Library, host
-from graphc.codegen.entry import (
+from graphc.codegen.native.array_layout import layout_is_known
+from graphc.codegen.native.emit_entry import entry_text
+from graphc.codegen.native.engine import Library, host
+from graphc.codegen.native.entry import (
     Address,
     Arena,
     ArrayType,

@@ -10,7 +10,7 @@ import pytest
 from codegen.gamma_reference import gamma_functions
 from codegen.test_vecmath import ACCURATE, FORMS, GAMMA, native, ulps
 
-from graphc.codegen.array_layout import numpy_dtype
+from graphc.codegen.native.array_layout import numpy_dtype
 from graphc.codegen.vecmath import ULP
 from graphc.ir.ops import gamma
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.codegen.engine import host
 from graphc.codegen.gemm import product
 from graphc.codegen.gemm.kernel import ProductKernel
 from graphc.codegen.gemm.plan import GemmPlan, plan
 from graphc.codegen.gemm.product import Matrix, Product, Space
 from graphc.codegen.gemm.registers import Registers
+from graphc.codegen.native.engine import host
 from graphc.config import config
 from graphc.errors import OutOfRangeError
 from graphc.ir.evaluate import evaluate

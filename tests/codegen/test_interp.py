@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphc.codegen import interp
-from graphc.codegen.loops import ZERO, Buffer, Check, Guard, Index, Kernel, Let, Load, Loop, Phase, Store
-from graphc.codegen.oracle import NUMPY, B, number
-from graphc.codegen.scalars import apply_scalar
+from graphc.codegen.nest import interp
+from graphc.codegen.nest.loops import ZERO, Buffer, Check, Guard, Index, Kernel, Let, Load, Loop, Phase, Store
+from graphc.codegen.nest.oracle import NUMPY, B, number
+from graphc.codegen.nest.scalars import apply_scalar
 from graphc.ir.poly import Poly
 
 I, N = Poly.of("i"), Poly.of("n")

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graphc.codegen import monoids
-from graphc.codegen.chunk import Chunk
-from graphc.codegen.elements import greatest, least
-from graphc.codegen.loops import (
+from graphc.codegen.nest import monoids
+from graphc.codegen.nest.chunk import Chunk
+from graphc.codegen.nest.elements import greatest, least
+from graphc.codegen.nest.loops import (
     ZERO,
     Accumulate,
     Buffer,
@@ -35,8 +35,8 @@ from graphc.codegen.loops import (
     statements,
     substitute,
 )
-from graphc.codegen.nest_verify import NestError, verify
-from graphc.codegen.oracle import B, number
+from graphc.codegen.nest.oracle import B, number
+from graphc.codegen.nest.verify import NestError, verify
 from graphc.ir.poly import Poly
 
 I, N = Poly.of("i"), Poly.of("n")

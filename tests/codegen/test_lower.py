@@ -8,12 +8,12 @@ from codegen import nest_clusters as nk
 from codegen import nest_kernels as cases
 from codegen.rechunk import in_small_chunks
 
-from graphc.codegen import interp, monoids
-from graphc.codegen.cluster import Cluster
-from graphc.codegen.loops import ZERO, Accumulate, Get, Load, Loop, Store, statements
 from graphc.codegen.lower import lower
-from graphc.codegen.lower_axes import normalise
-from graphc.codegen.lower_chunks import choose_chunk, writes_apart
+from graphc.codegen.lower.axes import normalise
+from graphc.codegen.lower.chunks import choose_chunk, writes_apart
+from graphc.codegen.nest import interp, monoids
+from graphc.codegen.nest.cluster import Cluster
+from graphc.codegen.nest.loops import ZERO, Accumulate, Get, Load, Loop, Store, statements
 from graphc.ir.poly import Poly
 
 N, D = Poly.of("n"), Poly.of("d")

@@ -15,8 +15,8 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from graphc.codegen.engine import Library
-from graphc.codegen.pool import _quota, default_threads, fork_address, pool_text
+from graphc.codegen.native.engine import Library
+from graphc.codegen.native.pool import _quota, default_threads, fork_address, pool_text
 
 # Adds 1 to words[chunk], after `words[63]` rounds of a loop.
 COUNT = """

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from codegen.rechunk import in_small_chunks
 
-from graphc.codegen import interp, monoids
-from graphc.codegen.cluster import Cluster
 from graphc.codegen.lower import lower
+from graphc.codegen.nest import interp, monoids
+from graphc.codegen.nest.cluster import Cluster
 from graphc.codegen.schedule import schedule
 from graphc.ir.poly import Poly
 

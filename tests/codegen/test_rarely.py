@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from codegen.native import Native, elementwise
 
-from graphc.codegen import interp, monoids
-from graphc.codegen.builder import Builder
-from graphc.codegen.engine import host
-from graphc.codegen.loops import Buffer, Finish, Fold, Init, Kernel, Let, Load, Loop, Phase, Store
-from graphc.codegen.oracle import B
-from graphc.codegen.writer import Operand
+from graphc.codegen.llvm.builder import Builder
+from graphc.codegen.llvm.writer import Operand
+from graphc.codegen.native.engine import host
+from graphc.codegen.nest import interp, monoids
+from graphc.codegen.nest.loops import Buffer, Finish, Fold, Init, Kernel, Let, Load, Loop, Phase, Store
+from graphc.codegen.nest.oracle import B
 from graphc.ir.poly import Poly
 
 P = Poly.of

@@ -7,13 +7,13 @@ from codegen import nest_clusters as nk
 from codegen import nest_kernels as cases
 from codegen.rechunk import in_small_chunks
 
-from graphc.codegen import interp, monoids
-from graphc.codegen.cluster import Cluster
-from graphc.codegen.loops import Fold, Loop, Merge, Prefetch, parts, statements
 from graphc.codegen.lower import lower
+from graphc.codegen.nest import interp, monoids
+from graphc.codegen.nest.cluster import Cluster
+from graphc.codegen.nest.loops import Fold, Loop, Merge, Prefetch, parts, statements
 from graphc.codegen.schedule import Plan, schedule
-from graphc.codegen.schedule_reductions import BLOCK
-from graphc.codegen.schedule_tile import TILE
+from graphc.codegen.schedule.reductions import BLOCK
+from graphc.codegen.schedule.tile import TILE
 from graphc.ir.poly import Poly
 
 N, D = Poly.of("n"), Poly.of("d")

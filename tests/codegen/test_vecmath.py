@@ -12,9 +12,9 @@ import pytest
 from codegen.gamma_reference import gamma_functions
 from codegen.native import Native, elementwise
 
-from graphc.codegen.array_layout import numpy_dtype
-from graphc.codegen.engine import host
-from graphc.codegen.loops import Let
+from graphc.codegen.native.array_layout import numpy_dtype
+from graphc.codegen.native.engine import host
+from graphc.codegen.nest.loops import Let
 from graphc.codegen.vecmath import FUNCTIONS, ULP
 from graphc.codegen.vecmath.trigonometric import NEAR
 

@@ -16,7 +16,7 @@ import pytest
 
 import graphc as gx
 from graphc.cli import main
-from graphc.codegen.store import Store, digest
+from graphc.codegen.native.store import Store, digest
 from graphc.config import Config, config
 from graphc.errors import OutOfRangeError
 from graphc.ir.graph import Graph

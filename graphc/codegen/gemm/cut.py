@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.codegen.elements import ITEMSIZE
 from graphc.codegen.gemm.plan import GemmPlan
 from graphc.codegen.gemm.product import Product
+from graphc.codegen.nest.elements import ITEMSIZE
 
 LINE = 64  # bytes of a cache line
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from graphc.codegen.elements import ITEMSIZE
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
-from graphc.codegen.writer import Operand
+from graphc.codegen.llvm.writer import Operand
+from graphc.codegen.nest.elements import ITEMSIZE
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from graphc.codegen.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
 from graphc.codegen.gemm.product import PRODUCT, Product, is_plain
-from graphc.codegen.loops import Guard, Kernel
 from graphc.codegen.lower import lower
+from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
+from graphc.codegen.nest.loops import Guard, Kernel
 from graphc.codegen.schedule import schedule
 from graphc.ir.poly import Poly
 

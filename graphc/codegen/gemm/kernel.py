@@ -6,9 +6,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphc.codegen.cluster import Cluster
-from graphc.codegen.elements import ITEMSIZE
-from graphc.codegen.emit import SHARE, Code, emit
 from graphc.codegen.gemm.cut import LINE, Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue
 from graphc.codegen.gemm.plan import PIECE_ROWS, plan
@@ -16,9 +13,12 @@ from graphc.codegen.gemm.product import PRODUCT, find_product
 from graphc.codegen.gemm.registers import registers
 from graphc.codegen.gemm.routine import Routine
 from graphc.codegen.gemm.walk import Call, Frame, Place, Walk
-from graphc.codegen.loops import Buffer, Kernel
-from graphc.codegen.lower_axes import normalise
-from graphc.codegen.writer import Operand
+from graphc.codegen.llvm.emit import SHARE, Code, emit
+from graphc.codegen.llvm.writer import Operand
+from graphc.codegen.lower.axes import normalise
+from graphc.codegen.nest.cluster import Cluster
+from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.codegen.nest.loops import Buffer, Kernel
 from graphc.ir.poly import Poly
 
 SCRATCH = "packed"

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from graphc.codegen.elements import ITEMSIZE
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
-from graphc.codegen.writer import Operand
+from graphc.codegen.llvm.writer import Operand
+from graphc.codegen.nest.elements import ITEMSIZE
 
 LINE = 64  # bytes of a cache line
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from graphc.codegen.cluster import Cluster, Place, Reduction, Value, Write
-from graphc.codegen.loops import ZERO
+from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
+from graphc.codegen.nest.loops import ZERO
 from graphc.ir.poly import Poly
 
 LEAST_WORK = 1024  # multiplications; below, a plain loop nest is as fast

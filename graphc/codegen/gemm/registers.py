@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.codegen.elements import ITEMSIZE
+from graphc.codegen.nest.elements import ITEMSIZE
 
 
 @dataclass(frozen=True, slots=True)

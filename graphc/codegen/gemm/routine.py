@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from graphc.codegen.builder import Builder
-from graphc.codegen.elements import ITEMSIZE
-from graphc.codegen.emit_index import Indexer
-from graphc.codegen.emit_loop import write_loop
-from graphc.codegen.llvm_types import item_type, register_type, suffix
-from graphc.codegen.writer import Operand
+from graphc.codegen.llvm.builder import Builder
+from graphc.codegen.llvm.emit_index import Indexer
+from graphc.codegen.llvm.emit_loop import write_loop
+from graphc.codegen.llvm.types import item_type, register_type, suffix
+from graphc.codegen.llvm.writer import Operand
+from graphc.codegen.nest.elements import ITEMSIZE
 
 Offset = Operand | int
 Change = Callable[[list[Operand]], Sequence[Operand]]

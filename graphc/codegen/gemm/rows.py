@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphc.codegen.gemm.routine import Routine
-from graphc.codegen.writer import Operand
+from graphc.codegen.llvm.writer import Operand
 
 
 @dataclass(frozen=True)

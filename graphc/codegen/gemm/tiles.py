@@ -11,7 +11,7 @@ from graphc.codegen.gemm.pack import Pack, pack
 from graphc.codegen.gemm.product import Matrix
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.gemm.rows import Tile
-from graphc.codegen.writer import Operand
+from graphc.codegen.llvm.writer import Operand
 
 
 @dataclass(frozen=True)

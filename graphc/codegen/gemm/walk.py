@@ -19,7 +19,7 @@ from graphc.codegen.gemm.product import Matrix
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.gemm.rows import Rows
 from graphc.codegen.gemm.tiles import Bases, Block, Panel, Tiles
-from graphc.codegen.writer import Operand
+from graphc.codegen.llvm.writer import Operand
 
 
 @dataclass(frozen=True)

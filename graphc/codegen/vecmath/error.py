@@ -11,8 +11,8 @@ from graphc.codegen.vecmath.forms import add_exactly, at_most, clamp, estrin, mu
 from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
 ERF_ONE = {"f32": 4.0, "f64": 6.0}
 ERFC_ZERO = {"f32": 10.5, "f64": 27.5}

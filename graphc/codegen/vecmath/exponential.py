@@ -24,8 +24,8 @@ from graphc.codegen.vecmath.forms import (
 )
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
     Scaled = tuple[Operand, Operand, Operand]
 

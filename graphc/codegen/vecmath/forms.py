@@ -12,8 +12,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
     Number: TypeAlias = Operand | float
 

@@ -19,8 +19,8 @@ from graphc.codegen.vecmath.logarithm_in_parts import log_of_parts
 from graphc.codegen.vecmath.trigonometric import reduce_half_turns, sine_of_quarter, tangent_of_quarter
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
     Pair = tuple[Operand, Operand]
     Positive = Callable[[Builder, Operand, str], Operand]

@@ -12,8 +12,8 @@ from graphc.codegen.vecmath.logarithm import log_of_sum
 from graphc.codegen.vecmath.piecewise import by_octaves
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
 TANH_SMALL = {"f32": 0.7, "f64": 0.55}
 TANH_ONE = {"f32": 9.3, "f64": 20.0}

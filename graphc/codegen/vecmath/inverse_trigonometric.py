@@ -8,8 +8,8 @@ from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath.forms import estrin, sign_bit
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
 
 def asin(b: Builder, x: Operand) -> Operand:

@@ -26,8 +26,8 @@ from graphc.codegen.vecmath.forms import (
 )
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
 GETMANT_THREE_QUARTERS = 0b1011  # VGETMANT: mantissa in [3/4, 3/2), NaN for a negative operand
 

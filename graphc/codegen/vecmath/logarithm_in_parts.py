@@ -13,8 +13,8 @@ from graphc.codegen.vecmath.forms import INF, add_exactly, estrin, horner, multi
 from graphc.codegen.vecmath.logarithm import table_index
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
     Pair = tuple[Operand, Operand]
 

@@ -15,8 +15,8 @@ from graphc.codegen.vecmath.forms import INF, LAYOUT, NAN, add_exactly, multiply
 from graphc.codegen.vecmath.tables import TWO_OVER_PI_BITS, TWO_OVER_PI_BYTES
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
 LIMBS, LIMB = 7, 27
 MASK = (1 << LIMB) - 1

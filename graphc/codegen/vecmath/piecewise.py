@@ -13,8 +13,8 @@ from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.forms import at_most, layout, rounded
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
 FIRST_OCTAVE = -4
 LAST_OCTAVE_END = 15.99

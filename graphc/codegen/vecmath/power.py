@@ -16,8 +16,8 @@ from graphc.codegen.vecmath.logarithm import split, table_index
 from graphc.codegen.vecmath.logarithm_in_parts import log_of_parts
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
 SINGLE_EXPONENTS = 200.0  # 2^200 and 2^-200 are beyond f32
 DOUBLE_EXPONENTS = 800.0  # e^800 and e^-800 are beyond f64

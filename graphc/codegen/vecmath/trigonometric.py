@@ -14,8 +14,8 @@ from graphc.codegen.vecmath.forms import add_exactly, estrin, horner, keep_zero,
 from graphc.codegen.vecmath.payne_hanek import reduce_by_product
 
 if TYPE_CHECKING:
-    from graphc.codegen.builder import Builder
-    from graphc.codegen.writer import Operand
+    from graphc.codegen.llvm.builder import Builder
+    from graphc.codegen.llvm.writer import Operand
 
     Reduced = tuple[Operand, Operand, Operand]
 

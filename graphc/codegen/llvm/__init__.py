@@ -1,0 +1,1 @@
+"""Scheduled loop nests as finished vector LLVM text."""

@@ -1,0 +1,86 @@
+"""Control flow: a rotated loop behind a guard, the values that it carries as phis, and what runs under a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from graphc.codegen.llvm.writer import Operand, Region, Writer
+
+Values: TypeAlias = Sequence[Operand]
+LoopBody: TypeAlias = Callable[[list[Operand]], tuple[list[Operand], Operand]]
+"""Takes the carried values; gives what they become, and the condition under which the loop goes on."""
+
+
+def write_loop(b: Writer, guard: Operand, before: Values, body: LoopBody) -> list[Operand]:
+    """A loop that runs at least once where `guard` holds and never elsewhere; gives the carried values at its end."""
+    outer, sure = b.here, guard.is_constant
+    pre, inside = Region(b.label("pre"), None if sure else guard), Region(b.label("body"))
+    enter, head, done = pre.label, inside.label, b.label("done")
+    b.regions += [pre, inside]
+    carried = _renamed(b, before)
+    after, more = body(carried)
+    del b.regions[-2:]
+    end = [replace(v, depth=min(v.depth, b.depth)) for v in after] if sure else _renamed(b, before)
+    outer.lines += [
+        f"br label %{enter}" if sure else f"br {guard}, label %{enter}, label %{done}",
+        f"{enter}:",
+        *pre.lines,
+        f"br label %{head}",
+        f"{head}:",
+        *_phis(carried, (before, pre.label), (after, inside.label)),
+        *inside.lines,
+        f"br {more}, label %{head}, label %{done}",
+        f"{done}:",
+        *(() if sure else _phis(end, (before, outer.label), (after, inside.label))),
+    ]
+    outer.label = done
+    return end
+
+
+def _renamed(b: Writer, values: Values) -> list[Operand]:
+    """New names of the same types, defined in the innermost region."""
+    return [replace(v, text=b.name("s"), depth=b.depth) for v in values]
+
+
+def _phis(values: Values, *edges: tuple[Values, str]) -> Iterator[str]:
+    for n, v in enumerate(values):
+        arms = ", ".join(f"[{incoming[n].text}, %{label}]" for incoming, label in edges)
+        yield f"{v.text} = phi {v.type} {arms}"
+
+
+def write_if(b: Writer, condition: Operand, effect: str) -> None:
+    """An effect off the main path, under a condition."""
+    then, on = b.label("then"), b.label("on")
+    for line in (f"br {condition}, label %{then}, label %{on}", f"{then}:", effect, f"br label %{on}", f"{on}:"):
+        b.effect(line)
+    b.here.label = on
+
+
+def write_rarely(
+    b: Writer, condition: Operand, fast: Values, slow: Callable[..., Values], args: Values
+) -> list[Operand]:
+    """The values `fast`, or slow(*args) behind a branch that is taken where the condition, of one lane, holds.
+
+    The branch stands in the shallowest region where all operands live, like a pure instruction.  What `slow` computes
+    lives one region deeper, which ends here: no other code can refer to it.
+    """
+    held = b.regions
+    b.regions = held[: max(v.depth for v in (condition, *fast, *args)) + 1]
+    outer, inside = b.here, Region(b.label("rare"))
+    enter, join = inside.label, b.label("join")
+    b.regions.append(inside)
+    values = slow(*(replace(v, depth=b.depth) for v in args))
+    b.regions.pop()
+    end = _renamed(b, fast)
+    outer.lines += [
+        f"br {condition}, label %{enter}, label %{join}",
+        f"{enter}:",
+        *inside.lines,
+        f"br label %{join}",
+        f"{join}:",
+        *_phis(end, (fast, outer.label), (values, inside.label)),
+    ]
+    outer.label, b.regions = join, held
+    return end

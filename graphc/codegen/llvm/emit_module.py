@@ -1,0 +1,88 @@
+"""Kernels joined to one module with a single entry: `i32 @run(ptr words, ptr fork)`.
+
+`words` is the table of the whole program: addresses and numbers, 64 bits each.  A step names the kernel to call and,
+for each word that the kernel expects, the slot of the table it comes from.  `run` calls the steps in order and returns
+the status word, 0 where every check held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from graphc.codegen.llvm.emit import SHARE, Code
+from graphc.codegen.llvm.emit_memory import ZEROS_TEXT
+
+Slot: TypeAlias = int | None
+"""A position in the table of the program, or None: the address of the status word."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a kernel; its buffers come first in `slots`, then its dims."""
+
+    code: Code
+    slots: tuple[Slot, ...]
+
+
+def module_text(steps: Sequence[Step]) -> str:
+    """The module of a program; a kernel that several steps share is written once.
+
+    Raises ValueError where two kernels have one name.
+    """
+    codes = {s.code.name: s.code for s in steps}
+    if len(codes) < len({s.code for s in steps}):
+        raise ValueError(f"two kernels have one name: {sorted(codes)}")
+    declarations = sorted(frozenset[str]().union(*(c.declarations for c in codes.values())))
+    helpers = sorted(frozenset[str]().union(*(c.helpers for c in codes.values())))
+    return "\n".join([ZEROS_TEXT, _SHARE, *helpers, *(c.text for c in codes.values()), *_run(steps), *declarations, ""])
+
+
+def _run(steps: Sequence[Step]) -> Iterator[str]:
+    longest = max((len(s.slots) for s in steps), default=0)
+    yield "define i32 @run(ptr %words, ptr %fork) {"
+    yield "entry:"
+    yield "  %status = alloca i64, align 8"
+    yield "  store i64 0, ptr %status, align 8"
+    yield f"  %table = alloca [{max(longest, 1)} x i64], align 8"
+    for n, step in enumerate(steps):
+        for k, slot in enumerate(step.slots):
+            yield from _copy(f"{n}.{k}", k, slot)
+        yield f"  call void @{step.code.name}(ptr %table, ptr %fork)"
+    yield "  %found = load i64, ptr %status, align 8"
+    yield "  %code = trunc i64 %found to i32"
+    yield "  ret i32 %code"
+    yield "}"
+
+
+def _copy(name: str, k: int, slot: Slot) -> Iterator[str]:
+    yield f"  %to.{name} = getelementptr i64, ptr %table, i64 {k}"
+    if slot is None:
+        yield f"  store ptr %status, ptr %to.{name}, align 8"
+        return
+    yield f"  %from.{name} = getelementptr i64, ptr %words, i64 {slot}"
+    yield f"  %word.{name} = load i64, ptr %from.{name}, align 8"
+    yield f"  store i64 %word.{name}, ptr %to.{name}, align 8"
+
+
+_SHARE = f"""
+define internal void {SHARE}(ptr %fork, ptr %function, ptr %words, i32 %count) {{
+entry:
+  %alone = icmp eq ptr %fork, null
+  %single = icmp eq i32 %count, 1
+  %here = or i1 %alone, %single
+  br i1 %here, label %loop, label %share
+share:
+  call void %fork(ptr %function, ptr %words, i32 %count)
+  ret void
+loop:
+  %chunk = phi i32 [0, %entry], [%next, %loop]
+  call void %function(ptr %words, i32 %chunk, i32 %count)
+  %next = add i32 %chunk, 1
+  %more = icmp slt i32 %next, %count
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}}
+"""

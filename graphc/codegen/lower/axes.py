@@ -1,0 +1,183 @@
+"""Before lowering: fewer and longer axes, the best one for vectors last.
+
+An axis of extent 1 goes.  Two neighbours become one where every index moves through both as through one.  The vector
+axis is the one along which the accesses are contiguous and vectors are full.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
+from graphc.codegen.nest.costs import cost
+from graphc.codegen.nest.loops import ZERO, Guard
+from graphc.ir.poly import Poly
+
+LANES = 16  # of the vectors that the choice of the last axis reckons with
+USUAL = 256  # length of an axis that is not known
+NEAR, FAR = 1.0, 2.0  # vector instructions per item of an access with a short stride, and of any other that has one
+SCATTER, ACCUMULATE = 1.5, 4.0  # how much dearer that is for a write
+BETTER = 0.8  # another axis must be that much cheaper than the last
+
+
+def normalise(cluster: Cluster) -> Cluster:
+    """The same cluster over a simpler iteration space; axes keep their names."""
+    cluster = _collapse(_drop_units(cluster))
+    best = _vector_axis(cluster)
+    if best is None:
+        return cluster
+    order = [a for a in cluster.axes if a != best] + [best]
+    return _collapse(replace(cluster, axes={a: cluster.axes[a] for a in order}))
+
+
+def _drop_units(cluster: Cluster) -> Cluster:
+    for a in [a for a, n in cluster.axes.items() if n.constant == 1]:
+        if not any(isinstance(e, Reduction) and e.over == {a} for e in cluster.effects):
+            cluster = _drop(cluster, a)
+    return cluster
+
+
+def _drop(cluster: Cluster, axis: str) -> Cluster:
+    axes = {a: n for a, n in cluster.axes.items() if a != axis}
+    return _Rewriting(cluster, axes, lambda p: p.substitute(axis, ZERO)).run()
+
+
+def _collapse(cluster: Cluster) -> Cluster:
+    """Merge neighbours from the innermost axis outwards."""
+    names = list(cluster.axes)
+    for outer, inner in zip(names[-2::-1], names[:0:-1], strict=True):
+        if _one_walk(cluster, outer, inner):
+            cluster = _merge(cluster, outer, inner)
+    return cluster
+
+
+def _merge(cluster: Cluster, outer: str, inner: str) -> Cluster:
+    """One axis, under the name of the outer, with the strides of the inner."""
+    axes = {a: n for a, n in cluster.axes.items() if a != inner}
+    axes[outer] = cluster.axes[outer] * cluster.axes[inner]
+    return _Rewriting(cluster, axes, lambda p: p.substitute(outer, ZERO).substitute(inner, Poly.of(outer))).run()
+
+
+def _one_walk(cluster: Cluster, outer: str, inner: str) -> bool:
+    """Do both axes together act as one axis that is `extent of inner` times as long as outer?"""
+    pairs = [v.axes for v in cluster.values] + [e.axes for e in cluster.effects]
+    pairs += [e.over for e in cluster.effects if isinstance(e, Reduction)]
+    if any((outer in axes) != (inner in axes) for axes in pairs):
+        return False
+    n = cluster.axes[inner]
+    return all(p.coefficient(outer) == p.coefficient(inner) * n for p in _indices(cluster))
+
+
+def _indices(cluster: Cluster) -> Iterator[Poly]:
+    """Every index expression over the axes."""
+    for place in _places(cluster):
+        yield place.at
+        yield from (g.index for g in place.guards)
+    yield from (v.index for v in cluster.values)
+
+
+def _places(cluster: Cluster) -> Iterator[Place]:
+    yield from (v.place for v in cluster.values if v.place)
+    yield from (e.place for e in cluster.effects if isinstance(e, Write))
+
+
+# -------------------------------------------------------------------------------------------------------- rewriting
+
+
+@dataclass
+class _Rewriting:
+    """The same values and effects with other axes and index expressions; identities are kept."""
+
+    cluster: Cluster
+    axes: dict[str, Poly]
+    index: Callable[[Poly], Poly]
+    values: dict[int, Value] = field(default_factory=dict)
+    reductions: dict[int, Reduction] = field(default_factory=dict)
+
+    def run(self) -> Cluster:
+        for v in self.cluster.values:
+            self.values[v.id] = self.value(v)
+        effects = [self.effect(e) for e in self.cluster.effects]
+        return replace(self.cluster, axes=self.axes, values=list(self.values.values()), effects=effects)
+
+    def value(self, v: Value) -> Value:
+        return replace(
+            v,
+            axes=v.axes & self.axes.keys(),
+            args=tuple(self.values[a.id] if isinstance(a, Value) else a for a in v.args),
+            place=self.place(v.place) if v.place else None,
+            index=self.index(v.index),
+            reduction=self.reduction(v.reduction) if v.reduction else None,
+        )
+
+    def reduction(self, r: Reduction) -> Reduction:
+        if r.id not in self.reductions:
+            self.reductions[r.id] = replace(r, args=self.args(r.args), over=r.over & self.axes.keys())
+        return self.reductions[r.id]
+
+    def effect(self, e: Effect) -> Effect:
+        if isinstance(e, Reduction):
+            return self.reduction(e)
+        if isinstance(e, BoundCheck):
+            return replace(e, args=(self.values[e.args[0].id],))
+        return replace(e, args=self.args(e.args), axes=e.axes & self.axes.keys(), place=self.place(e.place))
+
+    def args(self, old: tuple[Value, ...]) -> tuple[Value, ...]:
+        return tuple(self.values[a.id] for a in old)
+
+    def place(self, p: Place) -> Place:
+        guards = tuple(Guard(self.index(g.index), g.bound) for g in p.guards)
+        return replace(p, at=self.index(p.at), guards=guards)
+
+
+# ------------------------------------------------------------------------------------------------------ vector axis
+
+
+def _vector_axis(cluster: Cluster) -> str | None:
+    """The axis to be moved to the end; None where the last one is as good as any."""
+    if len(cluster.axes) < 2:
+        return None
+    price = {a: _price(cluster, a) for a in cluster.axes}
+    last = list(cluster.axes)[-1]
+    best = min(price, key=lambda a: price[a])
+    return best if price[best] < BETTER * price[last] else None
+
+
+def _price(cluster: Cluster, axis: str) -> float:
+    """Vector instructions per point of the whole space with vectors along an axis.
+
+    What does not vary with the axis is computed without vectors; partly filled vectors share their cost among fewer.
+    """
+    n = cluster.axes[axis].constant
+    filled = n / -(-n // LANES) if n else LANES
+    total = 0.0
+    for v in cluster.values:
+        part = 1 / filled if axis in v.axes else 1.0
+        total += _share(cluster, v.axes) * (part * cost(v.op) if v.place is None else 0.0)
+    for axes, place, indices, writes in _accesses(cluster):
+        total += _share(cluster, axes) * _access(place, indices, axis, filled, writes)
+    return total
+
+
+def _share(cluster: Cluster, axes: frozenset[str]) -> float:
+    """The part of the points at which something is computed that varies with some axes only."""
+    return math.prod(1 / max(1, n.constant or USUAL) for a, n in cluster.axes.items() if a not in axes)
+
+
+def _accesses(cluster: Cluster) -> Iterator[tuple[frozenset[str], Place, Sequence[Value], float]]:
+    yield from ((v.axes, v.place, v.inputs, 1.0) for v in cluster.values if v.place)
+    for e in cluster.effects:
+        if isinstance(e, Write):
+            yield e.axes, e.place, e.indices, ACCUMULATE if e.op else SCATTER
+
+
+def _access(place: Place, indices: Sequence[Value], axis: str, filled: float, writes: float) -> float:
+    """One instruction per vector where it is contiguous; where it is not, every item may be a cache line of its own."""
+    slope = place.at.coefficient(axis).constant
+    if any(axis in i.axes for i in indices) or slope is None:
+        return FAR * writes
+    if abs(slope) <= 1:
+        return 1 / filled
+    return writes * (NEAR if abs(slope) <= LANES else FAR)

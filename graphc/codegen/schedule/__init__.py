@@ -1,0 +1,38 @@
+"""Nest -> nest: how a kernel's loops are to run on the machine.
+
+Each step is small, keeps the meaning, and is checked by the verifier.  Order matters: prefetching looks at the stages
+of a row before the cascade wraps them in blocks; jamming looks at scalar bodies, before they get lanes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.codegen.nest.loops import Kernel
+from graphc.codegen.nest.verify import verify
+from graphc.codegen.schedule.prefetch import prefetch
+from graphc.codegen.schedule.reductions import cascade, jam
+from graphc.codegen.schedule.tile import tile
+from graphc.codegen.schedule.vectors import vectorise
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The choices; the defaults suit every kernel measured so far, and each step lowers them for large bodies."""
+
+    lanes: int | None = None  # per vector; None: 64 bytes of the widest item in each loop
+    unroll: int = 4  # vectors per iteration of a vector loop
+    jam: int = 8  # rows per iteration of a leading-axis reduction
+    prefetch: int = 1  # rows ahead
+
+
+AUTO = Plan()
+
+
+def schedule(kernel: Kernel, plan: Plan = AUTO) -> Kernel:
+    """The scheduled kernel, verified after each step."""
+    kernel = verify(prefetch(kernel, plan.prefetch))
+    kernel = verify(cascade(kernel))
+    kernel = verify(jam(kernel, plan.jam))
+    kernel = verify(tile(kernel))
+    return verify(vectorise(kernel, plan.lanes, plan.unroll))

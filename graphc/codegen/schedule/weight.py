@@ -1,0 +1,66 @@
+"""How much code a loop body makes: what limits copies of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphc.codegen.nest.costs import cost
+from graphc.codegen.nest.elements import ITEMSIZE, register
+from graphc.codegen.nest.loops import (
+    Accumulate,
+    Check,
+    Fold,
+    Get,
+    Index,
+    Init,
+    Let,
+    Load,
+    Loop,
+    Merge,
+    Put,
+    Stmt,
+    Store,
+    statements,
+)
+
+LIMIT = 240  # vector instructions in all the copies of a body
+STRIDED = 16  # an access lane by lane
+VECTOR_BYTES = 64
+MOST_LANES = 16
+
+
+def weight(s: Loop) -> int:
+    """Vector instructions of one copy of the body, roughly."""
+    return sum(_weight(x, s.var) for x in statements(s.body))
+
+
+def _weight(s: Stmt, var: str) -> int:
+    match s:
+        case Let():
+            return cost(s.op)
+        case Load() | Store() | Accumulate():
+            return STRIDED if s.indices or s.at.coefficient(var).constant not in (-1, 0, 1) else 1
+        case Fold() | Merge():
+            return 2
+        case Check():
+            return 4
+        case _:
+            return 1
+
+
+def lanes(s: Loop, buffers: Mapping[str, str], states: Mapping[str, tuple[str, ...]]) -> int:
+    """64 bytes of the widest type that a loop computes with, at most 16 lanes."""
+    types = {t for x in statements(s.body) for t in _types(x, buffers, states)}
+    return min(MOST_LANES, VECTOR_BYTES // max((ITEMSIZE[t] for t in types), default=4))
+
+
+def _types(s: Stmt, buffers: Mapping[str, str], states: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    match s:
+        case Load() | Store() | Accumulate():
+            return (register(buffers[s.buffer]),)
+        case Let() | Index():
+            return (s.dtype,)
+        case Fold() | Merge() | Get() | Put() | Init():
+            return states[s.acc]
+        case _:
+            return ()
