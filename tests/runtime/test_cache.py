@@ -279,7 +279,7 @@ import numpy as np, graphc as gx
 def f(x, w):
     return np.tanh(x @ w).sum(axis=0)
 y = gx.jit(f)(np.ones((3, 4), "f4"), np.ones((4, 5), "f4"))
-compiler = ("passes.pipelines", "passes.fuse", "codegen.lift", "codegen.lower", "codegen.schedule", "codegen.emit")
+compiler = ("passes.pipelines", "passes.fuse", "codegen.lift", "codegen.lower", "codegen.schedule", "codegen.llvm.emit")
 print(json.dumps([y.tolist(), [m for m in compiler if f"graphc.{m}" in sys.modules], "networkx" in sys.modules]))
 """
 

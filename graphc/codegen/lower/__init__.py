@@ -2,17 +2,17 @@
 
 The rules, in order:
 
-1. *Space* (`lower_axes`).  Loop order is the order of the axes, after merging what can be merged; the last axis is the
+1. *Space* (`axes`).  Loop order is the order of the axes, after merging what can be merged; the last axis is the
    vector axis.  Every effect (write, check, reduction) runs over its own axes; effects share loops.
-2. *Stages* (`lower_analysis`, `lower_regions`).  A reduction is complete after the loop of its outermost reduced axis.
+2. *Stages* (`analysis`, `regions`).  A reduction is complete after the loop of its outermost reduced axis.
    What consumes it goes to the next stage of that loop: the loop is split there and nowhere else.
-3. *Accumulators* (`lower_regions`).  With no kept axis inside its outermost reduced axis a reduction lives in
+3. *Accumulators* (`regions`).  With no kept axis inside its outermost reduced axis a reduction lives in
    registers; otherwise its state is a buffer over the kept axes, so that a sum over axis 0 walks rows, not columns.
-4. *Chunks* (`lower_chunks`).  Threads share one axis; where a reduction crosses it, chunks keep private states, and a
+4. *Chunks* (`chunks`).  Threads share one axis; where a reduction crosses it, chunks keep private states, and a
    phase that runs once merges them in order.
-5. *Crossing stages* (`lower_regions`).  A value needed again in a later stage of the vector axis is loaded or computed
+5. *Crossing stages* (`regions`).  A value needed again in a later stage of the vector axis is loaded or computed
    again when cheap, and kept in a row of scratch when dear.
-6. *Strips* (`lower_strips`).  Where a value per row needs a transcendental function, rows are taken in strips.
+6. *Strips* (`strips`).  Where a value per row needs a transcendental function, rows are taken in strips.
 """
 
 from __future__ import annotations

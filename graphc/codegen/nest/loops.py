@@ -1,4 +1,4 @@
-"""The loop-nest IR: a grammar of immutable records, and its printer (`nest_verify` holds the verifier).
+"""The loop-nest IR: a grammar of immutable records, and its printer (`verify` holds the verifier).
 
     Kernel ::= name dims buffers phase*
     Phase  ::= chunk? stmt*                                  one parallel region; a barrier lies between two phases
