@@ -28,6 +28,16 @@ from graphc.ir.location import user_location
 from graphc.numpy.array import Array
 
 
+def _not_written(method: str) -> UnsupportedError:
+    return UnsupportedError(
+        "a Function defines its own forward and backward",
+        expected=f"a static method {method}",
+        got="a class without it",
+        fix=f"@staticmethod, then def {method}: ... in the class",
+        loc=user_location(),
+    )
+
+
 class Function:
     """Base of such operations: `forward` computes on tensors, unrecorded; `backward` takes a gradient per result and
     returns one per argument, None for those that have none.  It may be differentiated again if it is made of tensor
@@ -38,11 +48,11 @@ class Function:
 
     @staticmethod
     def forward(*args: Any) -> Any:
-        raise NotImplementedError
+        raise _not_written("forward(ctx, *args)")
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        raise NotImplementedError
+        raise _not_written("backward(ctx, *gradients)")
 
     @classmethod
     def apply(cls, *args: Any) -> Any:

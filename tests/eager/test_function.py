@@ -228,3 +228,19 @@ def test_a_call_is_freed_without_the_collector():
         assert last() is None and saved() is None
     finally:
         gc.enable()
+
+
+def test_a_class_without_its_methods_is_told_which_one_to_write():
+    class Empty(Function):
+        pass
+
+    class Forward(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+    x = eager.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(UnsupportedError, match=r"forward\(ctx, \*args\)"):
+        Empty.apply(x)
+    with pytest.raises(UnsupportedError, match=r"backward\(ctx, \*gradients\)"):
+        Forward.apply(x).sum().backward()
