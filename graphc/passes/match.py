@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.ir.graph import current_graph
 from graphc.ir.node import Node, Value
-from graphc.ir.ops.arithmetic import absolute, mul
+from graphc.ir.ops.arithmetic import absolute, add, mul
 from graphc.ir.ops.maths import exp, sigmoid
 from graphc.ir.ops.reduce import sum_
 from graphc.ir.ops.shape import expand, permute, reshape
@@ -18,6 +18,7 @@ from graphc.ir.primitive import Primitive
 from graphc.ir.types import FLOATS, Shape, numpy_dtype
 
 _REPEATING = (expand, reshape, permute)
+SIGN_DEPTH = 16  # operations that are looked at for the sign of a value
 
 
 def item(v: Value) -> Any:
@@ -81,9 +82,24 @@ def reshape_to(x: Value, shape: Shape) -> Value:
 
 
 def has_no_sign(x: Value) -> bool:
-    """Positive, 0.0 or NaN, never -0.0, by the operation that made it."""
-    while x.op is sum_:
-        x = x.node.inputs[0]
-    if x.op is mul:
-        return x.node.inputs[0] == x.node.inputs[1]
-    return x.op in (absolute, exp, sigmoid)
+    """A float that is positive, 0.0 or NaN, never -0.0, by the operations that made it."""
+    left, looked = [x], 0
+    while left and looked < SIGN_DEPTH:
+        parts = _signless_if(left.pop())
+        if parts is None:
+            return False
+        left += parts
+        looked += 1
+    return not left
+
+
+def _signless_if(x: Value) -> tuple[Value, ...] | None:
+    """x has no sign if all of these have none; None where nothing is known."""
+    c = item(x)
+    if c is not None:
+        return None if _is_negative(c) else ()
+    if x.op is mul and x.node.inputs[0] == x.node.inputs[1]:
+        return ()
+    if x.op in (add, mul, sum_, *_REPEATING):
+        return x.node.inputs
+    return () if x.op in (absolute, exp, sigmoid) else None

@@ -82,8 +82,26 @@ def power_of_minus_one(n: Node) -> Result:
 
 @rule(power)
 def power_of_half(n: Node) -> Result:
-    """x ** 0.5 -> sqrt(x), as NumPy has it: NaN for -inf; x ** -0.5 -> rsqrt(x) where x has no sign"""
+    """x ** 0.5 -> sqrt(x), as NumPy has it: NaN for -inf"""
+    return fit(sqrt(n.inputs[0]), n) if is_item(n.inputs[1], 0.5) else None
+
+
+@rule(power)
+def power_of_halves(n: Node) -> Result:
+    """x ** 1.5, 2.5, -0.5, -1.5, -2.5 -> products and quotients of roots where x has no sign (within 1.5 ULP)
+
+    No step leaves the range of the type before the result does.
+    """
     x, y = n.inputs
-    if is_item(y, 0.5):
-        return fit(sqrt(x), n)
-    return fit(rsqrt(x), n) if is_item(y, -0.5) and has_no_sign(x) else None
+    c = item(y)
+    make = None if c is None else _ROOTS.get(float(c))
+    return fit(make(x), n) if make and has_no_sign(x) else None
+
+
+_ROOTS: dict[float, Callable[[Any], Any]] = {
+    1.5: lambda x: mul(x, sqrt(x)),
+    2.5: lambda x: mul(mul(x, x), sqrt(x)),
+    -0.5: rsqrt,
+    -1.5: lambda x: div(rsqrt(x), x),
+    -2.5: lambda x: div(rsqrt(x), mul(x, x)),
+}

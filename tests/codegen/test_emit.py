@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -128,6 +129,27 @@ def test_loads_and_stores_of_any_stride(dtype: str, width: int, stride: int, sta
         body = (Load("x", "in", I), Let("y", "maximum", ("x", 1), value), Store("out", I * stride + start, "y"))
         k = kernel({"in": (dtype, "in"), "out": (dtype, "out")}, (vector(37, body, width),))
         agree(k, {"in": x, "out": np.zeros_like(x)})
+
+
+@pytest.mark.parametrize("dtype", ["i8", "f16", "f32", "f64"])
+@pytest.mark.parametrize("width", [8, 16])
+@pytest.mark.parametrize("step", [2, 3, 4])
+def test_short_strides_are_read_as_whole_vectors(step: int, width: int, dtype: str) -> None:
+    body = (Load("v", "x", I * step + 1), Store("y", I, "v"))
+    k = kernel({"x": (dtype, "in"), "y": (dtype, "out")}, (vector(3 * width, body, width, masked=False),))
+    x = np.arange(3 * width * step).astype(numpy_dtype(dtype))[: (3 * width - 1) * step + 2]
+    got = agree(k, {"x": x, "y": np.zeros(3 * width, numpy_dtype(dtype))})
+    np.testing.assert_array_equal(got["y"], x[1::step])
+    assert "gather" not in emit(k, host().features).text
+
+
+@pytest.mark.parametrize("step", [2, 3, 4])
+def test_short_strides_read_nothing_beyond_the_last_lane(step: int) -> None:
+    body = (Load("v", "x", I * step), Store("y", I, "v"))
+    k = kernel({"x": ("f64", "in"), "y": ("f64", "out")}, (vector(8, body, 8, masked=False),))
+    text = emit(k, host().features).text
+    ends = [int(n) + 8 for n in re.findall(r"getelementptr double, ptr %v\d+, i64 (\d+)", text)]
+    assert max(ends) == 7 * step + 1
 
 
 @pytest.mark.parametrize("width", [1, 8])

@@ -28,6 +28,7 @@ ROUNDS = {
     "reduce_of_expand",
     "power_of_small_number",
     "power_of_half",
+    "power_of_halves",
 }  # in which last bits may differ
 
 SHARED_SCALE = {"softmax", "softmax_of_gradient"}

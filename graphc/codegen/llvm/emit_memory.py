@@ -1,8 +1,9 @@
 """Loads and stores of a loop nest: how an index expression becomes a vector move, a reversal, a gather or a scatter.
 
 The coefficient of the vector variable in the index decides: 1 is a vector, 0 one element for all lanes, -1 a vector and
-a reversal, all others a gather or scatter.  Pure loads leave their loops; where the loop may not run at all they read a
-word of zeros instead, as does a guarded load outside its guard.
+a reversal, 2 to 4 as many vectors and a choice among their lanes, all others a gather or scatter.  Pure loads leave
+their loops; where the loop may not run at all they read a word of zeros instead, as does a guarded load outside its
+guard.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Guard
 from graphc.ir.poly import Poly
 
+SHORT_STEPS = (2, 3, 4)
 ZEROS = "@graphc.zeros"
 ZEROS_TEXT = f"{ZEROS} = internal constant [512 x i8] zeroinitializer, align 64"
 
@@ -126,12 +128,36 @@ class Memory:
         if lanes == 1:
             return self._one(p.buffer, self._address(p), mask, fill)
         if slope is None:
+            step = self._short_step(p, vector)
+            if step and mask is None:
+                return self._every(step, p, lanes)
             mask = mask or self.b.number(1, "bool", lanes)
             return self._masked("gather", p.buffer, self._addresses(p, vector), mask, fill)
         if slope == -1:
             p, mask = replace(p, at=p.at - (lanes - 1)), mask and self.b.reverse(mask)
         value = self._neighbours(p.buffer, self._address(p), lanes, mask, fill)
         return self.b.reverse(value) if slope == -1 else value
+
+    @staticmethod
+    def _short_step(p: Place, vector: Vector) -> int | None:
+        """The distance of the lanes, where they are so near that whole vectors and a choice beat a gather."""
+        step = p.at.coefficient(vector.var).constant
+        return step if step in SHORT_STEPS and all(v.lanes == 1 for v, _ in p.indices) else None
+
+    def _every(self, step: int, p: Place, lanes: int) -> Operand:
+        """Every `step`-th of the elements that follow a place.
+
+        They come from `step` vectors; the last of these ends at the last lane, so that no element beyond it is read.
+        """
+        starts = [k * lanes for k in range(step - 1)] + [(step - 1) * (lanes - 1)]
+        parts = [self._neighbours(p.buffer, self._address(replace(p, at=p.at + s)), lanes, None, 0) for s in starts]
+        holder = {s + n: (k, n) for k, s in reversed([*enumerate(starts)]) for n in range(lanes)}
+        wanted = [holder[step * n] for n in range(lanes)]
+        chosen = self.b.shuffle(parts[0], [n if k == 0 else -1 for k, n in wanted])
+        for k, part in enumerate(parts[1:], 1):
+            picks = [lanes + n if own == k else place if own < k else -1 for place, (own, n) in enumerate(wanted)]
+            chosen = self.b.blend(chosen, part, picks)
+        return chosen
 
     def _one(self, buffer: str, pointer: Operand, mask: Operand | None, fill: float) -> Operand:
         if mask:

@@ -162,10 +162,13 @@ class Writer:
 
     def shuffle(self, v: Operand, picks: Sequence[int]) -> Operand:
         """The lanes of v in another order or number; a pick of -1 leaves the lane undefined."""
-        lanes = ", ".join(f"i32 {n}" if n >= 0 else "i32 poison" for n in picks)
-        order = f"<{lanes}>" if any(picks) else "zeroinitializer"
+        order = _lanes(picks) if any(picks) else "zeroinitializer"
         text = f"shufflevector {v}, {v.type} poison, <{len(picks)} x i32> {order}"
         return self.emit(v.dtype, len(picks), text, v)
+
+    def blend(self, v: Operand, w: Operand, picks: Sequence[int]) -> Operand:
+        """Lanes of v, and after them those of w, by number; a pick of -1 leaves the lane undefined."""
+        return self.emit(v.dtype, len(picks), f"shufflevector {v}, {w}, <{len(picks)} x i32> {_lanes(picks)}", v, w)
 
     def part(self, v: Operand, first: int, lanes: int) -> Operand:
         return self.lane(v, first) if lanes == 1 else self.shuffle(v, range(first, first + lanes))
@@ -194,3 +197,7 @@ class Writer:
         """An intrinsic whose operands and result are of one type."""
         dtype, lanes = args[0].dtype, args[0].lanes
         return self.call(self.intrinsic_name(name, (item_type(dtype), lanes)), dtype, lanes, *args)
+
+
+def _lanes(picks: Sequence[int]) -> str:
+    return "<" + ", ".join(f"i32 {n}" if n >= 0 else "i32 poison" for n in picks) + ">"

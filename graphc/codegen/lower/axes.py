@@ -1,7 +1,7 @@
 """Before lowering: fewer and longer axes, the best one for vectors last.
 
 An axis of extent 1 goes.  Two neighbours become one where every index moves through both as through one.  The vector
-axis is the one along which the accesses are contiguous and vectors are full.
+axis is the one along which the accesses are contiguous and vectors are full.  Short axes beside it are written out.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from graphc.codegen.lower.short_axes import write_out
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
 from graphc.codegen.nest.costs import cost
 from graphc.codegen.nest.loops import ZERO, Guard
@@ -17,6 +18,7 @@ from graphc.ir.poly import Poly
 
 LANES = 16  # of the vectors that the choice of the last axis reckons with
 USUAL = 256  # length of an axis that is not known
+INTERLEAVED = 4  # the longest stride at which whole vectors and a choice of lanes make up a load
 NEAR, FAR = 1.0, 2.0  # vector instructions per item of an access with a short stride, and of any other that has one
 SCATTER, ACCUMULATE = 1.5, 4.0  # how much dearer that is for a write
 BETTER = 0.8  # another axis must be that much cheaper than the last
@@ -26,10 +28,8 @@ def normalise(cluster: Cluster) -> Cluster:
     """The same cluster over a simpler iteration space; axes keep their names."""
     cluster = _collapse(_drop_units(cluster))
     best = _vector_axis(cluster)
-    if best is None:
-        return cluster
-    order = [a for a in cluster.axes if a != best] + [best]
-    return _collapse(replace(cluster, axes={a: cluster.axes[a] for a in order}))
+    order = [a for a in cluster.axes if a != best] + [best] if best else [*cluster.axes]
+    return _collapse(write_out(replace(cluster, axes={a: cluster.axes[a] for a in order})))
 
 
 def _drop_units(cluster: Cluster) -> Cluster:
@@ -174,10 +174,12 @@ def _accesses(cluster: Cluster) -> Iterator[tuple[frozenset[str], Place, Sequenc
 
 
 def _access(place: Place, indices: Sequence[Value], axis: str, filled: float, writes: float) -> float:
-    """One instruction per vector where it is contiguous; where it is not, every item may be a cache line of its own."""
+    """One instruction per vector where it is contiguous; far apart, every item may be a cache line of its own."""
     slope = place.at.coefficient(axis).constant
     if any(axis in i.axes for i in indices) or slope is None:
         return FAR * writes
     if abs(slope) <= 1:
         return 1 / filled
+    if writes == 1.0 and 0 < slope <= INTERLEAVED:
+        return 2 * slope / filled
     return writes * (NEAR if abs(slope) <= LANES else FAR)
