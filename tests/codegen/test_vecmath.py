@@ -73,7 +73,6 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "acosh": np.arccosh,
     "atanh": np.arctanh,
     "pow": np.power,
-    "rsqrt": lambda x: 1 / np.sqrt(x),
     "sigmoid": sigmoid,
     "erf": lambda x: error_functions(x)[0],
     "erfc": lambda x: error_functions(x)[1],

@@ -340,10 +340,6 @@ class Builder(Writer):
         """x * 2**floor(n), rounded once."""
         return self._avx512("mask.scalef", x, *self.match(x, n), x, _every_lane(x), "i32 4")
 
-    def rsqrt14(self, x: Operand) -> Operand:
-        """1 / sqrt(x) to 2^-14, exact for 0, infinity and NaN."""
-        return self._avx512("rsqrt14", x, x, x, _every_lane(x))
-
     def table(self, index: Operand, values: Sequence[float]) -> Operand:
         """values[index modulo their number], where the values fill one or two registers.
 

@@ -2,8 +2,9 @@
 
 The rules, in order:
 
-1. *Space* (`axes`).  Loop order is the order of the axes, after merging what can be merged; the last axis is the
-   vector axis.  Every effect (write, check, reduction) runs over its own axes; effects share loops.
+1. *Space* (`axes`, `short_axes`).  Loop order is the order of the axes, after merging what can be merged; the last axis
+   is the vector axis, and short ones beside it are written out.  Every effect (write, check, reduction) runs over its
+   own axes; effects share loops.
 2. *Stages* (`analysis`, `regions`).  A reduction is complete after the loop of its outermost reduced axis.
    What consumes it goes to the next stage of that loop: the loop is split there and nowhere else.
 3. *Accumulators* (`regions`).  With no kept axis inside its outermost reduced axis a reduction lives in
@@ -24,6 +25,7 @@ from graphc.codegen.lower.analysis import Analysis
 from graphc.codegen.lower.axes import normalise
 from graphc.codegen.lower.chunks import COLUMNS, choose_chunk, worthwhile
 from graphc.codegen.lower.regions import Scope
+from graphc.codegen.lower.short_axes import write_out
 from graphc.codegen.lower.storage import Storage
 from graphc.codegen.lower.strips import StripNest
 from graphc.codegen.nest.chunk import Chunk
@@ -50,7 +52,7 @@ from graphc.ir.poly import Poly
 
 def lower(cluster: Cluster) -> Kernel:
     """The unscheduled nest of a cluster, verified."""
-    return verify(_Lowering(normalise(cluster)).kernel())
+    return verify(_Lowering(normalise(write_out(normalise(cluster)))).kernel())
 
 
 def sizes(cluster: Cluster) -> Iterator[Poly]:

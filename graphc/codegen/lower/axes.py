@@ -1,7 +1,7 @@
 """Before lowering: fewer and longer axes, the best one for vectors last.
 
 An axis of extent 1 goes.  Two neighbours become one where every index moves through both as through one.  The vector
-axis is the one along which the accesses are contiguous and vectors are full.  Short axes beside it are written out.
+axis is the one along which the accesses are contiguous and vectors are full.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphc.codegen.lower.short_axes import write_out
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
 from graphc.codegen.nest.costs import cost
 from graphc.codegen.nest.loops import ZERO, Guard
@@ -28,8 +27,10 @@ def normalise(cluster: Cluster) -> Cluster:
     """The same cluster over a simpler iteration space; axes keep their names."""
     cluster = _collapse(_drop_units(cluster))
     best = _vector_axis(cluster)
-    order = [a for a in cluster.axes if a != best] + [best] if best else [*cluster.axes]
-    return _collapse(write_out(replace(cluster, axes={a: cluster.axes[a] for a in order})))
+    if best is None:
+        return cluster
+    order = [a for a in cluster.axes if a != best] + [best]
+    return _collapse(replace(cluster, axes={a: cluster.axes[a] for a in order}))
 
 
 def _drop_units(cluster: Cluster) -> Cluster:

@@ -118,7 +118,6 @@ class Oracle:
     maximum, minimum = _lifted(np.maximum), _lifted(np.minimum)
     floor, ceil, rint, trunc = (_lifted(f) for f in (np.floor, np.ceil, np.rint, np.trunc))
     sqrt, copysign, pow, atan2 = (_lifted(f) for f in (np.sqrt, np.copysign, np.power, np.arctan2))
-    rsqrt = _lifted(lambda x: 1 / np.sqrt(x))
     exp, exp2, expm1 = _lifted(np.exp), _lifted(np.exp2), _lifted(np.expm1)
     log, log2, log10, log1p = (_lifted(f) for f in (np.log, np.log2, np.log10, np.log1p))
     sin, cos, tan = _lifted(np.sin), _lifted(np.cos), _lifted(np.tan)
