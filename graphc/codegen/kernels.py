@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from graphc.codegen.gemm.kernel import ProductKernel, product_kernel
 from graphc.codegen.llvm.emit import Code, emit
 from graphc.codegen.lower import lower
 from graphc.codegen.nest.cluster import Cluster
-from graphc.codegen.nest.loops import Kernel
+from graphc.codegen.nest.loops import Kernel, renamed
 from graphc.codegen.schedule import schedule
 
 AnyKernel: TypeAlias = Kernel | ProductKernel
@@ -26,3 +27,20 @@ def scheduled(kernel: AnyKernel) -> AnyKernel:
 
 def code_of(kernel: AnyKernel, features: frozenset[str]) -> Code:
     return emit(kernel, features) if isinstance(kernel, Kernel) else kernel.code(features)
+
+
+def codes(kernels: Sequence[AnyKernel], features: frozenset[str]) -> Iterator[Code]:
+    """The code of every kernel; nests that differ in names alone share what is made of the first."""
+    known: dict[AnyKernel, Code] = {}
+    for kernel in kernels:
+        form = _form(kernel)
+        if form not in known:
+            known[form] = code_of(kernel, features)
+        yield known[form]
+
+
+def _form(kernel: AnyKernel) -> AnyKernel:
+    """A nest without the names of its own and of its buffers, which its code does not mention."""
+    if not isinstance(kernel, Kernel):
+        return kernel
+    return renamed(kernel, "", {b.name: f"b{n}" for n, b in enumerate(kernel.buffers)})

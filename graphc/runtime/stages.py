@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from graphc.codegen.kernels import AnyKernel, code_of, kernel_of, scheduled
+from graphc.codegen.kernels import AnyKernel, codes, kernel_of, scheduled
 from graphc.codegen.lift import lift
 from graphc.codegen.llvm.emit import Code
 from graphc.codegen.llvm.emit_module import Step, module_text
@@ -51,7 +51,7 @@ class Stages:
 
     @cached_property
     def codes(self) -> list[Code]:
-        return [code_of(k, host().features) for k in self.kernels]
+        return list(codes(self.kernels, host().features))
 
     @cached_property
     def llvm(self) -> str:

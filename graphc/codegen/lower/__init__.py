@@ -76,16 +76,16 @@ class _Lowering:
         self.nest = StripNest(self.facts, self.storage)
 
     def kernel(self) -> Kernel:
-        phases = [self.fill(f) for f in self.cluster.fills]
+        phases = [self.fill(f, f"f{n}") for n, f in enumerate(self.cluster.fills)]
         phases += self.partial_phases() if any(map(self.nest.partial, self.facts.reductions)) else self.free_phases()
         if any(isinstance(e, BoundCheck) for e in self.cluster.effects):
             self.storage.buffers.append(Buffer("status", "i64", "status"))
         dims = frozenset[str]().union(*(p.names for p in sizes(self.cluster))) - self.cluster.axes.keys()
         return Kernel(self.cluster.name, tuple(sorted(dims)), tuple(self.storage.buffers), tuple(phases))
 
-    def fill(self, f: Fill) -> Phase:
-        """Set all of an output before the first effect."""
-        at, chunk = f"{f.buffer}.f", worthwhile(Chunk(f"{f.buffer}.f", f.size, f.size, COLUMNS))
+    def fill(self, f: Fill, at: str) -> Phase:
+        """Set all of an output before the first effect, in a loop over `at`."""
+        chunk = worthwhile(Chunk(at, f.size, f.size, COLUMNS))
         place = Poly.of(at)
         value: Stmt = Let("%fill", "const", (f.value,), register(self.cluster.arrays[f.buffer].dtype))
         if isinstance(f.value, str):
