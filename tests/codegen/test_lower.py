@@ -11,9 +11,8 @@ from codegen.rechunk import in_small_chunks
 from graphc.codegen.lower import lower
 from graphc.codegen.lower.axes import normalise
 from graphc.codegen.lower.chunks import choose_chunk, writes_apart
-from graphc.codegen.lower.short_axes import write_out
 from graphc.codegen.nest import interp, monoids
-from graphc.codegen.nest.cluster import Cluster, Reduction
+from graphc.codegen.nest.cluster import Cluster
 from graphc.codegen.nest.loops import ZERO, Accumulate, Get, Load, Loop, Store, statements
 from graphc.ir.poly import Poly
 
@@ -119,35 +118,6 @@ def row_sums(d):
 def test_short_rows_give_way_to_long_columns():
     assert list(row_sums(3).axes) == ["j", "i"]
     assert list(row_sums(64).axes) == ["i", "j"]
-
-
-def test_a_short_axis_is_written_out():
-    c = write_out(row_sums(3))
-    assert list(c.axes) == ["i"]
-    assert [v.place.at for v in c.values if v.place and v.place.buffer == "x"] == [
-        Poly.of("i") * 3 + k for k in range(3)
-    ]
-    assert sum(v.op == "add" for v in c.values) == 2
-    assert c.effects[0].axes == {"i"}
-
-
-def test_a_reduction_that_keeps_a_written_out_axis_becomes_one_for_each_point():
-    """Pairwise: sums over the long axis of what the three coordinates share the dear part of."""
-    s = nk.Space("k", i=50, j=400, q=3)
-    d = s.load("x", (400, 3), s.j, s.q) - s.load("x", (50, 3), s.i, s.q)
-    s.store("y", (50, 3), s.sum(d * s.sum(d * d, "q").op("exp"), "j"), s.i, s.q)
-    c = write_out(normalise(s.c))
-    assert list(c.axes) == ["i", "j"]
-    assert [e.over for e in c.effects if isinstance(e, Reduction)] == [{"j"}] * 3
-    assert sum(v.op == "exp" for v in c.values) == 1
-    assert all(b.role != "work" for b in lower(s.c).buffers)
-
-
-def test_an_axis_that_shares_nothing_stays():
-    s = nk.Space("k", q=3, i=7, j=100)
-    x = s.load("x", (3, 7, 100), s.q, s.i, s.j)
-    s.store("y", (3, 7, 100), x * s.load("w", (3, 100), s.q, s.j), s.q, s.i, s.j)
-    assert list(write_out(normalise(s.c)).axes) == ["q", "i", "j"]
 
 
 def test_reduction_over_nothing_is_refused():

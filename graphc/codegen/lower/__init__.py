@@ -7,6 +7,7 @@ The rules, in order:
    own axes; effects share loops.
 2. *Stages* (`analysis`, `regions`).  A reduction is complete after the loop of its outermost reduced axis.
    What consumes it goes to the next stage of that loop: the loop is split there and nowhere else.
+   Squared deviations along an outer axis take no stage of their own (`one_pass`).
 3. *Accumulators* (`regions`).  With no kept axis inside its outermost reduced axis a reduction lives in
    registers; otherwise its state is a buffer over the kept axes, so that a sum over axis 0 walks rows, not columns.
 4. *Chunks* (`chunks`).  Threads share one axis; where a reduction crosses it, chunks keep private states, and a
@@ -24,6 +25,7 @@ from functools import partial
 from graphc.codegen.lower.analysis import Analysis
 from graphc.codegen.lower.axes import normalise
 from graphc.codegen.lower.chunks import COLUMNS, choose_chunk, worthwhile
+from graphc.codegen.lower.one_pass import one_pass
 from graphc.codegen.lower.regions import Scope
 from graphc.codegen.lower.short_axes import write_out
 from graphc.codegen.lower.storage import Storage
@@ -52,7 +54,7 @@ from graphc.ir.poly import Poly
 
 def lower(cluster: Cluster) -> Kernel:
     """The unscheduled nest of a cluster, verified."""
-    return verify(_Lowering(normalise(write_out(normalise(cluster)))).kernel())
+    return verify(_Lowering(one_pass(normalise(write_out(normalise(cluster))))).kernel())
 
 
 def sizes(cluster: Cluster) -> Iterator[Poly]:

@@ -7,12 +7,13 @@ axis is the one along which the accesses are contiguous and vectors are full.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
+from graphc.codegen.lower.rewriting import Rewriting
+from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
 from graphc.codegen.nest.costs import cost
-from graphc.codegen.nest.loops import ZERO, Guard
+from graphc.codegen.nest.loops import ZERO
 from graphc.ir.poly import Poly
 
 LANES = 16  # of the vectors that the choice of the last axis reckons with
@@ -42,7 +43,7 @@ def _drop_units(cluster: Cluster) -> Cluster:
 
 def _drop(cluster: Cluster, axis: str) -> Cluster:
     axes = {a: n for a, n in cluster.axes.items() if a != axis}
-    return _Rewriting(cluster, axes, lambda p: p.substitute(axis, ZERO)).run()
+    return Rewriting(cluster, axes, lambda p: p.substitute(axis, ZERO)).run()
 
 
 def _collapse(cluster: Cluster) -> Cluster:
@@ -58,7 +59,7 @@ def _merge(cluster: Cluster, outer: str, inner: str) -> Cluster:
     """One axis, under the name of the outer, with the strides of the inner."""
     axes = {a: n for a, n in cluster.axes.items() if a != inner}
     axes[outer] = cluster.axes[outer] * cluster.axes[inner]
-    return _Rewriting(cluster, axes, lambda p: p.substitute(outer, ZERO).substitute(inner, Poly.of(outer))).run()
+    return Rewriting(cluster, axes, lambda p: p.substitute(outer, ZERO).substitute(inner, Poly.of(outer))).run()
 
 
 def _one_walk(cluster: Cluster, outer: str, inner: str) -> bool:
@@ -82,55 +83,6 @@ def _indices(cluster: Cluster) -> Iterator[Poly]:
 def _places(cluster: Cluster) -> Iterator[Place]:
     yield from (v.place for v in cluster.values if v.place)
     yield from (e.place for e in cluster.effects if isinstance(e, Write))
-
-
-# -------------------------------------------------------------------------------------------------------- rewriting
-
-
-@dataclass
-class _Rewriting:
-    """The same values and effects with other axes and index expressions; identities are kept."""
-
-    cluster: Cluster
-    axes: dict[str, Poly]
-    index: Callable[[Poly], Poly]
-    values: dict[int, Value] = field(default_factory=dict)
-    reductions: dict[int, Reduction] = field(default_factory=dict)
-
-    def run(self) -> Cluster:
-        for v in self.cluster.values:
-            self.values[v.id] = self.value(v)
-        effects = [self.effect(e) for e in self.cluster.effects]
-        return replace(self.cluster, axes=self.axes, values=list(self.values.values()), effects=effects)
-
-    def value(self, v: Value) -> Value:
-        return replace(
-            v,
-            axes=v.axes & self.axes.keys(),
-            args=tuple(self.values[a.id] if isinstance(a, Value) else a for a in v.args),
-            place=self.place(v.place) if v.place else None,
-            index=self.index(v.index),
-            reduction=self.reduction(v.reduction) if v.reduction else None,
-        )
-
-    def reduction(self, r: Reduction) -> Reduction:
-        if r.id not in self.reductions:
-            self.reductions[r.id] = replace(r, args=self.args(r.args), over=r.over & self.axes.keys())
-        return self.reductions[r.id]
-
-    def effect(self, e: Effect) -> Effect:
-        if isinstance(e, Reduction):
-            return self.reduction(e)
-        if isinstance(e, BoundCheck):
-            return replace(e, args=(self.values[e.args[0].id],))
-        return replace(e, args=self.args(e.args), axes=e.axes & self.axes.keys(), place=self.place(e.place))
-
-    def args(self, old: tuple[Value, ...]) -> tuple[Value, ...]:
-        return tuple(self.values[a.id] for a in old)
-
-    def place(self, p: Place) -> Place:
-        guards = tuple(Guard(self.index(g.index), g.bound) for g in p.guards)
-        return replace(p, at=self.index(p.at), guards=guards)
 
 
 # ------------------------------------------------------------------------------------------------------ vector axis
