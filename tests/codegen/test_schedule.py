@@ -10,7 +10,7 @@ from codegen.rechunk import in_small_chunks
 from graphc.codegen.lower import lower
 from graphc.codegen.nest import interp, monoids
 from graphc.codegen.nest.cluster import Cluster
-from graphc.codegen.nest.loops import Fold, Loop, Merge, Prefetch, parts, statements
+from graphc.codegen.nest.loops import Fold, Get, Let, Loop, Merge, Prefetch, parts, statements
 from graphc.codegen.schedule import Plan, schedule
 from graphc.codegen.schedule.reductions import BLOCK
 from graphc.codegen.schedule.tile import TILE
@@ -153,6 +153,19 @@ def test_jam_takes_several_rows_per_visit_of_the_state():
     assert not any(s.step == 8 for s in loops(schedule(lower(nk.total(N, D, "i")), Plan(jam=1))) if s.var == "i")
     exact = schedule(lower(nk.total(16, 100, "i")))
     assert [s.rest for s in loops(exact) if s.var == "i" and s.step == 8] == [None]
+
+
+def test_jam_reads_what_is_the_same_for_all_rows_once():
+    """The second pass over the rows: deviations from a mean that is kept per column."""
+    s = nk.Space("k", i=N, j=D)
+    x = s.load("x", (N, D), s.i, s.j)
+    s.store("y", (D,), s.sum((x - s.sum(x, "i").op("div", 7.0)).op("abs"), "i"), s.j)
+    second = [s for s in loops(schedule(lower(s.c))) if s.var == "i" and s.step == 8][-1]
+    (columns, *_) = [x for x in second.body if isinstance(x, Loop)]
+    (rows,) = [x for x in columns.body if isinstance(x, Loop)]
+    divisions = [[isinstance(x, Let) and x.op == "div" for x in body] for body in (columns.body, rows.body)]
+    assert [sum(found) for found in divisions] == [1, 0]
+    assert len([x for x in columns.body if isinstance(x, Get)]) == 2
 
 
 def test_transposing_stores_are_tiled():

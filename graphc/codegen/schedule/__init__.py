@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from graphc.codegen.nest.loops import Kernel
 from graphc.codegen.nest.verify import verify
+from graphc.codegen.schedule.jam import jam
 from graphc.codegen.schedule.prefetch import prefetch
-from graphc.codegen.schedule.reductions import cascade, jam
+from graphc.codegen.schedule.reductions import cascade
 from graphc.codegen.schedule.tile import tile
 from graphc.codegen.schedule.vectors import vectorise
 

@@ -1,4 +1,4 @@
-"""Reductions: short chains of roundings, and several rows per visit of a state in memory."""
+"""Reductions: short chains of roundings."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ from itertools import count
 
 from graphc.codegen.nest.elements import is_float
 from graphc.codegen.nest.loops import (
-    ZERO,
     Body,
     Fold,
     Get,
-    Index,
     Init,
     Kernel,
-    Let,
-    Load,
     Loop,
     Merge,
-    Put,
     Stmt,
-    map_loops,
     map_phases,
-    substitute,
 )
-from graphc.codegen.schedule.weight import LIMIT, weight
 from graphc.ir.poly import Poly
 
 BLOCK = 8192  # items that one accumulator chain takes before it is merged into the next level
@@ -76,47 +68,3 @@ def _cascade_loop(s: Loop, outer: Opened, own: Opened, fresh: Iterator[int]) -> 
     start = Poly.of(f"{s.var}.b")
     block = replace(s, lo=start, hi=(start + BLOCK, s.hi[0]), body=body)
     return (Loop(f"{s.var}.b", s.lo, s.hi, (*opened, block, *closed), step=BLOCK),)
-
-
-def jam(kernel: Kernel, rows: int) -> Kernel:
-    """A serial loop around one vector loop that folds into buffers: take `rows` rows per visit of the buffers.
-
-        for i: for j: a = buffer[j]; a <- f(i, j); buffer[j] = a
-    becomes
-        for i by rows: for j: a = buffer[j]; unroll u: a <- f(i + u, j); buffer[j] = a
-    """
-    return map_phases(lambda body: map_loops(lambda s: (_jam_loop(s, rows),), body), kernel)
-
-
-def _jam_loop(s: Loop, rows: int) -> Loop:
-    loop = _folding_into_buffers(s)
-    if loop is None:
-        return s
-    span = (s.hi[0] - s.lo).constant if len(s.hi) == 1 else None
-    rows = min(rows, max(1, 2 * LIMIT // weight(loop)), rows if span is None else span)
-    if rows < 2:
-        return s
-    gets = tuple(x for x in loop.body if isinstance(x, Get))
-    puts = tuple(x for x in loop.body if isinstance(x, Put))
-    middle = tuple(x for x in (*s.body[:-1], *loop.body) if not isinstance(x, Get | Put))
-    copy = f"{s.var}.u"
-    copies = substitute(middle, s.var, Poly.of(s.var) + Poly.of(copy))
-    unrolled = Loop(copy, ZERO, (Poly.of(rows),), copies, "unroll")
-    rest = None if span is not None and span % rows == 0 else s
-    return replace(s, step=rows, body=(replace(loop, body=(*gets, unrolled, *puts)),), rest=rest)
-
-
-def _folding_into_buffers(s: Loop) -> Loop | None:
-    """The vector loop of a nest that may be jammed: nothing but folds into states that do not move with the rows."""
-    loop = s.body[-1] if s.body else None
-    if s.kind != "serial" or s.step > 1 or not isinstance(loop, Loop) or loop.kind != "vector":
-        return None
-    if not all(isinstance(x, Load | Let | Index) for x in s.body[:-1]):
-        return None
-    if not all(isinstance(x, Load | Let | Index | Get | Fold | Put) for x in loop.body):
-        return None
-    states = [x for x in loop.body if isinstance(x, Get | Put)]
-    opened = {x.acc for x in states}
-    folded = {x.acc for x in loop.body if isinstance(x, Fold)}
-    still = states and folded == opened and not any(s.var in x.at.names for x in states)
-    return loop if still else None
