@@ -20,13 +20,12 @@ import graphc as gx
 from benchmarks.workloads import WORKLOADS
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS
 from graphc.codegen.gemm.kernel import ProductKernel
-from graphc.codegen.kernels import AnyKernel, kernel_of, scheduled
+from graphc.codegen.kernels import AnyKernel, each_once, scheduled, uses
 from graphc.codegen.lift import lift
 from graphc.codegen.nest.loops import Body, Chunk, Kernel, Loop, parts, statements
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.poly import Poly
-from graphc.passes.fuse import Fusion
 from graphc.runtime.in_place import in_place
 from graphc.runtime.plan import plan
 from graphc.runtime.stages import Stages
@@ -48,18 +47,15 @@ def traced(name: str) -> Graph:
 def work(graph: Graph) -> dict[str, int]:
     """Kernels, bytes that they read and write, the arena, statements, and about how often statements are executed."""
     fusion = Stages(graph).fusion
-    kernels = scheduled_kernels(fusion)
+    used = in_place(fusion, uses((lift(fusion, g) for g in fusion.groups), TARGET))
+    kernels = each_once(scheduled, [u.kernel for u in used])
     return {
         "kernels": len(kernels),
         "bytes": _bytes(v for g in fusion.groups for v in (*g.reads, *g.writes)),
-        "arena": plan(fusion, kernels).arena({}).size,
+        "arena": plan(fusion, used, kernels).arena({}).size,
         "statements": sum(map(length, kernels)),
         "executed": sum(map(executed, kernels)),
     }
-
-
-def scheduled_kernels(fusion: Fusion) -> list[AnyKernel]:
-    return [scheduled(k) for k in in_place(fusion, [kernel_of(lift(fusion, g), TARGET) for g in fusion.groups])]
 
 
 def _bytes(values: Iterable[Value]) -> int:
@@ -157,7 +153,7 @@ def test_executed_counts_vectors(count: int, vectors: int) -> None:
     with gx.Graph() as graph:
         x = gx.placeholder("float32", (count,), name="x")
         graph.outputs = [(x + 1).value]
-    assert executed(*scheduled_kernels(Stages(graph).fusion)) == 3 * vectors + 1
+    assert work(graph)["executed"] == 3 * vectors + 1
 
 
 def test_changes_name_figures_and_shares() -> None:

@@ -1,18 +1,22 @@
-"""The kinds of kernels: a cluster becomes a loop nest, or the kernel of a matrix product."""
+"""The kinds of kernels, and their uses: a cluster becomes a loop nest, or the kernel of a matrix product."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
+from graphc.codegen.alike import beginnings, form, rebased
 from graphc.codegen.gemm.kernel import ProductKernel, product_kernel
 from graphc.codegen.llvm.emit import Code, emit
 from graphc.codegen.lower import lower
 from graphc.codegen.nest.cluster import Cluster
-from graphc.codegen.nest.loops import Kernel, renamed
+from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.codegen.nest.loops import Kernel
 from graphc.codegen.schedule import schedule
 
 AnyKernel: TypeAlias = Kernel | ProductKernel
+T = TypeVar("T")
 
 
 def kernel_of(cluster: Cluster, features: frozenset[str]) -> AnyKernel:
@@ -29,18 +33,44 @@ def code_of(kernel: AnyKernel, features: frozenset[str]) -> Code:
     return emit(kernel, features) if isinstance(kernel, Kernel) else kernel.code(features)
 
 
-def codes(kernels: Sequence[AnyKernel], features: frozenset[str]) -> Iterator[Code]:
-    """The code of every kernel; nests that differ in names alone share what is made of the first."""
-    known: dict[AnyKernel, Code] = {}
-    for kernel in kernels:
-        form = _form(kernel)
-        if form not in known:
-            known[form] = code_of(kernel, features)
-        yield known[form]
+@dataclass(frozen=True)
+class Use:
+    """A kernel in one place of a program: which array each of its arrays is there, and from which element on.
+
+    Uses of clusters that are alike share one kernel, which is lowered, scheduled and compiled once.
+    """
+
+    name: str
+    kernel: AnyKernel
+    arrays: Mapping[str, tuple[str, int]]
+
+    def __str__(self) -> str:
+        places = [f"{own} = {name}{f'[{start}:]' if start else ''}" for own, (name, start) in self.arrays.items()]
+        return f"{self.name} is {self.kernel.name} with {', '.join(places)}"
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """In bytes, for each buffer of the kernel."""
+        return tuple(ITEMSIZE[b.dtype] * self.arrays.get(b.name, ("", 0))[1] for b in self.kernel.buffers)
 
 
-def _form(kernel: AnyKernel) -> AnyKernel:
-    """A nest without the names of its own and of its buffers, which its code does not mention."""
-    if not isinstance(kernel, Kernel):
-        return kernel
-    return renamed(kernel, "", {b.name: f"b{n}" for n, b in enumerate(kernel.buffers)})
+def uses(clusters: Iterable[Cluster], features: frozenset[str]) -> list[Use]:
+    """The unscheduled kernel of every cluster."""
+    known: dict[Hashable, tuple[AnyKernel, list[str]]] = {}
+    out = list[Use]()
+    for cluster in clusters:
+        start = beginnings(cluster)
+        whole = rebased(cluster, start)
+        key = form(whole)
+        if key not in known:
+            known[key] = kernel_of(whole, features), list(whole.arrays)
+        kernel, names = known[key]
+        arrays = {own: (name, start[name]) for own, name in zip(names, cluster.arrays, strict=True)}
+        out.append(Use(cluster.name, kernel, arrays))
+    return out
+
+
+def each_once(f: Callable[[AnyKernel], T], kernels: Iterable[AnyKernel]) -> list[T]:
+    """`f` of every kernel, called once for those that are the same object."""
+    known: dict[int, T] = {}
+    return [known[id(k)] if id(k) in known else known.setdefault(id(k), f(k)) for k in kernels]

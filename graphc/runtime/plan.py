@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphc.codegen.kernels import AnyKernel
+from graphc.codegen.kernels import AnyKernel, Use
 from graphc.codegen.lift import buffer_name
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer
@@ -14,13 +14,14 @@ from graphc.passes.fuse import Fusion
 from graphc.runtime.program import Argument, Constant, Extent, Lifetime, Plan, Planned, Result, Word
 
 
-def plan(fusion: Fusion, kernels: Sequence[AnyKernel]) -> Plan:
-    return _Planner(fusion, kernels).plan()
+def plan(fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel]) -> Plan:
+    """`kernels` are the scheduled kernels of the uses."""
+    return _Planner(fusion, uses, kernels).plan()
 
 
 class _Planner:
-    def __init__(self, fusion: Fusion, kernels: Sequence[AnyKernel]) -> None:
-        self.fusion, self.kernels = fusion, kernels
+    def __init__(self, fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel]) -> None:
+        self.fusion, self.uses, self.kernels = fusion, uses, kernels
         self.words: dict[Word, int] = {}
         self.places: dict[str, Word] = {}
         self.homes: dict[str, str] = {}  # a buffer that lies in place of another -> the first that lay there
@@ -33,25 +34,28 @@ class _Planner:
                 self.places[buffer_name(n.out)] = Constant(n.attrs["value"])
 
     def plan(self) -> Plan:
-        slots = tuple(tuple(self._slots(k)) for k in self.kernels)
+        slots = tuple(tuple(self._slots(u, k)) for u, k in zip(self.uses, self.kernels, strict=True))
         return Plan(tuple(self.words), slots, tuple(self._lifetimes()))
 
-    def _slots(self, kernel: AnyKernel) -> Iterator[int | None]:
+    def _slots(self, use: Use, kernel: AnyKernel) -> Iterator[int | None]:
         for b in kernel.buffers:
             if b.role == "status":
                 yield None
             elif b.role == "work":
-                yield self._word(Planned(f"{kernel.name}.{b.name}"))
+                yield self._word(Planned(f"{use.name}.{b.name}"))
             else:
-                yield self._word(self.places.get(b.name, Planned(self._home(b))))
+                name, _ = use.arrays[b.name]
+                yield self._word(self.places.get(name, Planned(self._home(use, b))))
         for symbol in kernel.dims:
             yield self._word(Extent(symbol))
 
-    def _home(self, b: Buffer) -> str:
-        """The name under which its storage is planned."""
+    def _home(self, use: Use, b: Buffer) -> str:
+        """The name under which the storage of an array is planned."""
+        name, _ = use.arrays[b.name]
         if b.alias is not None:
-            self.homes[b.name] = self.homes.get(b.alias, b.alias)
-        return self.homes.get(b.name, b.name)
+            under, _ = use.arrays[b.alias]
+            self.homes[name] = self.homes.get(under, under)
+        return self.homes.get(name, name)
 
     def _word(self, w: Word) -> int:
         return self.words.setdefault(w, len(self.words))
@@ -61,14 +65,14 @@ class _Planner:
         last: dict[str, int] = {}
         for step, group in enumerate(self.fusion.groups):
             last |= dict.fromkeys((self._name(v) for v in (*group.writes, *group.reads)), step)
-        for step, (group, kernel) in enumerate(zip(self.fusion.groups, self.kernels, strict=True)):
+        for step, (group, use, kernel) in enumerate(zip(self.fusion.groups, self.uses, self.kernels, strict=True)):
             for v in group.writes:
                 name = buffer_name(v)
                 if name not in self.places and name not in self.homes:
                     yield Lifetime(name, v.type.nbytes, step, last[name])
             for b in kernel.buffers:
                 if b.role == "work":
-                    yield Lifetime(f"{kernel.name}.{b.name}", b.size * ITEMSIZE[b.dtype], step, step, b.chunk)
+                    yield Lifetime(f"{use.name}.{b.name}", b.size * ITEMSIZE[b.dtype], step, step, b.chunk)
 
     def _name(self, v: Value) -> str:
         name = buffer_name(v)

@@ -5,10 +5,10 @@ graph -> optimized -> fusion -> clusters -> nests -> kernels (scheduled nests) -
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from graphc.codegen.kernels import AnyKernel, codes, kernel_of, scheduled
+from graphc.codegen.kernels import AnyKernel, Use, code_of, each_once, scheduled, uses
 from graphc.codegen.lift import lift
 from graphc.codegen.llvm.emit import Code
 from graphc.codegen.llvm.emit_module import Step, module_text
@@ -39,25 +39,31 @@ class Stages:
         return fuse(own_outputs(self.optimized))
 
     @cached_property
+    def uses(self) -> list[Use]:
+        """What runs, in order, and on which arrays; groups that are alike use one kernel."""
+        return in_place(self.fusion, uses((lift(self.fusion, g) for g in self.fusion.groups), host().features))
+
+    @property
     def nests(self) -> list[AnyKernel]:
-        nests = [kernel_of(lift(self.fusion, g), host().features) for g in self.fusion.groups]
-        return in_place(self.fusion, nests)
+        """The unscheduled kernel of every use."""
+        return [u.kernel for u in self.uses]
 
     @cached_property
     def kernels(self) -> list[AnyKernel]:
-        return [scheduled(k) for k in self.nests]
+        return each_once(scheduled, self.nests)
 
     @cached_property
     def plan(self) -> Plan:
-        return plan(self.fusion, self.kernels)
+        return plan(self.fusion, self.uses, self.kernels)
 
     @cached_property
     def codes(self) -> list[Code]:
-        return list(codes(self.kernels, host().features))
+        return each_once(lambda k: code_of(k, host().features), self.kernels)
 
     @cached_property
     def llvm(self) -> str:
-        return module_text([Step(c, s) for c, s in zip(self.codes, self.plan.slots, strict=True)])
+        steps = zip(self.codes, self.plan.slots, self.uses, strict=True)
+        return module_text([Step(code, slots, use.offsets) for code, slots, use in steps])
 
     @property
     def asm(self) -> str:
@@ -65,4 +71,11 @@ class Stages:
 
     @property
     def loops(self) -> str:
-        return "\n\n".join(map(str, self.kernels))
+        return "\n\n".join(self._loops())
+
+    def _loops(self) -> Iterator[str]:
+        """The text of a kernel where it is first used; then the arrays that it is used for."""
+        seen = set[int]()
+        for use, kernel in zip(self.uses, self.kernels, strict=True):
+            yield str(use) if id(kernel) in seen else str(kernel)
+            seen.add(id(kernel))

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from graphc.codegen.nest.loops import Kernel, renamed
-from graphc.codegen.nest.verify import verify
 from graphc.runtime.stages import Stages
 
 
@@ -61,13 +59,38 @@ def test_checks_stay_apart_so_that_each_names_its_own_line():
         gx.jit(f)(np.ones(5), picks, np.ones(5), picks + 5)
 
 
-def test_renaming_touches_every_buffer_of_a_scheduled_nest():
-    x = np.ones((64, 64), np.float32)
-    kernels = stages(lambda x: (np.exp(x) / np.exp(x).sum(0), x.var()), x).kernels
-    for kernel in kernels:
-        assert isinstance(kernel, Kernel)
-        names = {b.name: f"new_{n}" for n, b in enumerate(kernel.buffers)}
-        other = verify(renamed(kernel, "other", names))
-        back = renamed(other, kernel.name, {new: old for old, new in names.items()})
-        assert other != kernel
-        assert back == kernel
+def recurrence(xs: Any, w: Any) -> Any:
+    """A loop that Python unrolls: every step reads a row of its own, and the result of the step before."""
+    h = np.zeros(xs.shape[1:], xs.dtype)
+    for x in xs:
+        h = np.tanh(x + h @ w)
+    return h
+
+
+def test_steps_of_an_unrolled_loop_share_kernels_over_rows_of_one_array():
+    r = np.random.default_rng(0)
+    xs, w = r.standard_normal((12, 20, 30)), r.standard_normal((30, 30)) / 10
+    s = stages(recurrence, xs, w)
+    assert len(s.kernels) == 12
+    assert functions(s) <= 3  # the first step multiplies zeros
+    np.testing.assert_allclose(gx.jit(recurrence)(xs, w), recurrence(xs, w), rtol=1e-12)
+    slope = gx.jit(gx.grad(lambda xs, w: recurrence(xs, w).sum(), argnums=(0, 1)))
+    for a, b in zip(slope(xs, w), gx.grad(lambda xs, w: recurrence(xs, w).sum(), argnums=(0, 1))(xs, w), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_a_kernel_is_printed_once_and_its_other_uses_name_their_arrays():
+    xs, w = np.ones((4, 20, 30)), np.ones((30, 30))
+    text = str(stages(recurrence, xs, w).loops)
+    assert "k3 is k1 with" in text
+    assert "[1800:]" in text
+
+
+def test_rows_at_an_offset_are_those_that_were_meant():
+    def f(x: Any) -> Any:
+        return [np.exp(x[k]) * 2.0 for k in range(3)], x[::-1, 1:] + x[:, :-1]
+
+    x = np.random.default_rng(0).standard_normal((3, 7))
+    rows, sums = gx.jit(f)(x)
+    np.testing.assert_allclose(rows, np.exp(x) * 2.0, rtol=1e-12)
+    np.testing.assert_allclose(sums, x[::-1, 1:] + x[:, :-1], rtol=1e-12)

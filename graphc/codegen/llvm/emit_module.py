@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TypeAlias
 
 from graphc.codegen.llvm.emit import SHARE, Code
@@ -20,10 +21,14 @@ Slot: TypeAlias = int | None
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a kernel; its buffers come first in `slots`, then its dims."""
+    """One call of a kernel; its buffers come first in `slots`, then its dims.
+
+    `offsets`: bytes from the address in the table to where a buffer begins for this call; 0 for those not given.
+    """
 
     code: Code
     slots: tuple[Slot, ...]
+    offsets: tuple[int, ...] = ()
 
 
 def module_text(steps: Sequence[Step]) -> str:
@@ -47,8 +52,8 @@ def _run(steps: Sequence[Step]) -> Iterator[str]:
     yield "  store i64 0, ptr %status, align 8"
     yield f"  %table = alloca [{max(longest, 1)} x i64], align 8"
     for n, step in enumerate(steps):
-        for k, slot in enumerate(step.slots):
-            yield from _copy(f"{n}.{k}", k, slot)
+        for k, (slot, offset) in enumerate(zip_longest(step.slots, step.offsets, fillvalue=0)):
+            yield from _copy(f"{n}.{k}", k, slot, offset)
         yield f"  call void @{step.code.name}(ptr %table, ptr %fork)"
     yield "  %found = load i64, ptr %status, align 8"
     yield "  %code = trunc i64 %found to i32"
@@ -56,14 +61,15 @@ def _run(steps: Sequence[Step]) -> Iterator[str]:
     yield "}"
 
 
-def _copy(name: str, k: int, slot: Slot) -> Iterator[str]:
+def _copy(name: str, k: int, slot: Slot, offset: int) -> Iterator[str]:
     yield f"  %to.{name} = getelementptr i64, ptr %table, i64 {k}"
     if slot is None:
         yield f"  store ptr %status, ptr %to.{name}, align 8"
         return
     yield f"  %from.{name} = getelementptr i64, ptr %words, i64 {slot}"
     yield f"  %word.{name} = load i64, ptr %from.{name}, align 8"
-    yield f"  store i64 %word.{name}, ptr %to.{name}, align 8"
+    yield f"  %moved.{name} = add i64 %word.{name}, {offset}"
+    yield f"  store i64 %moved.{name}, ptr %to.{name}, align 8"
 
 
 _SHARE = f"""

@@ -301,26 +301,6 @@ def _substitute(s: Stmt, var: str, value: Poly) -> Stmt:
     return s
 
 
-def renamed(kernel: Kernel, name: str, buffers: Mapping[str, str]) -> Kernel:
-    """The same kernel under another name, over buffers of other names."""
-    own = tuple(replace(b, name=buffers[b.name], alias=b.alias and buffers[b.alias]) for b in kernel.buffers)
-    return map_phases(lambda body: _rename(body, buffers), replace(kernel, name=name, buffers=own))
-
-
-def _rename(body: Body, names: Mapping[str, str]) -> Body:
-    return tuple(_rename_loop(s, names) if isinstance(s, Loop) else _rename_buffers(s, names) for s in body)
-
-
-def _rename_loop(s: Loop, names: Mapping[str, str]) -> Loop:
-    return replace(s, body=_rename(s.body, names), rest=_rename_loop(s.rest, names) if s.rest else None)
-
-
-def _rename_buffers(s: Stmt, names: Mapping[str, str]) -> Stmt:
-    if isinstance(s, Load | Store | Accumulate | Prefetch):
-        return replace(s, buffer=names[s.buffer])
-    return replace(s, buffers=tuple(names[b] for b in s.buffers)) if isinstance(s, Get | Put) else s
-
-
 # --------------------------------------------------------------------------------------------------------- printing
 
 
