@@ -34,10 +34,13 @@ def interpreted(graph: Graph, arrays: Arrays, *, scheduled: bool) -> list[np.nda
     for n in fusion.graph.nodes:
         if n.op.name == "constant":
             memory[buffer_name(n.out)] = n.attrs["value"].array.reshape(-1)
+    for v, s in fusion.slices.items():
+        whole = memory.setdefault(buffer_name(s.whole), np.zeros(s.whole.type.size, numpy_dtype(v.dtype)))
+        memory[buffer_name(v)] = whole[s.start : s.start + v.type.size]
     for group in fusion.groups:
         kernel = lower(lift(fusion, group))
         kernel = schedule(kernel) if scheduled else kernel
-        for v in group.writes:
+        for v in (w for w in group.writes if w not in fusion.slices):
             memory[buffer_name(v)] = np.zeros(Poly.of(v.type.size).evaluate(dims), numpy_dtype(v.dtype))
         used = {b.name: memory[b.name] for b in kernel.buffers if b.role in ("in", "out")}
         assert interp.run(kernel, used, dims) == 0

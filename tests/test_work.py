@@ -26,7 +26,7 @@ from graphc.codegen.nest.loops import Body, Chunk, Kernel, Loop, parts, statemen
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.poly import Poly
-from graphc.runtime.in_place import in_place
+from graphc.runtime.in_place import in_place, in_slices
 from graphc.runtime.plan import plan
 from graphc.runtime.stages import Stages
 
@@ -47,7 +47,7 @@ def traced(name: str) -> Graph:
 def work(graph: Graph) -> dict[str, int]:
     """Kernels, bytes that they read and write, the arena, statements, and about how often statements are executed."""
     fusion = Stages(graph).fusion
-    used = in_place(fusion, uses((lift(fusion, g) for g in fusion.groups), TARGET))
+    used = in_slices(fusion, in_place(fusion, uses((lift(fusion, g) for g in fusion.groups), TARGET)))
     kernels = each_once(scheduled, [u.kernel for u in used])
     return {
         "kernels": len(kernels),

@@ -6,9 +6,10 @@ index maps and are followed to what they look at; a node that holds storage of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from graphc.ir.graph import Graph
@@ -57,13 +58,17 @@ def is_axis(index: Poly) -> bool:
 
 @dataclass
 class Footprint:
-    """The iteration space of a node: an axis per dimension of its result and per reduced dimension, and its reads."""
+    """The iteration space of a node: an axis per dimension of its result and per reduced dimension, and its reads.
+
+    `parts` has, for an array that is computed in slices, the nodes that compute them.
+    """
 
     node: Node
     result: tuple[str | None, ...]
     reduced: tuple[str, ...] = ()
     extents: dict[str, Size] = field(default_factory=dict)
     accesses: list[Access] = field(default_factory=list)
+    parts: Mapping[int, Collection[int]] = field(default_factory=dict)
 
     @cached_property
     def axes(self) -> tuple[str, ...]:
@@ -72,20 +77,23 @@ class Footprint:
 
     @cached_property
     def sources(self) -> frozenset[int]:
-        """The nodes that are read."""
-        return frozenset(a.value.node.id for a in self.accesses)
+        """The nodes that are read, and those that compute slices of what is read."""
+        direct = frozenset(a.value.node.id for a in self.accesses)
+        return direct.union(*(self.parts.get(k, ()) for k in direct))
 
     @property
     def index(self) -> list[Poly]:
         return [Poly() if a is None else Poly.of(a) for a in self.result]
 
 
-def footprint(node: Node, anchors: Collection[int]) -> Footprint:
+def footprint(
+    node: Node, anchors: Collection[int], parts: Mapping[int, Collection[int]] = MappingProxyType({})
+) -> Footprint:
     """Record what an anchor reads."""
     shape = node.types[0].shape
     names = tuple(None if e == 1 else f"{AXIS}{node.id}_{k}" for k, e in enumerate(shape))
     extents = {a: e for a, e in zip(names, shape, strict=True) if a is not None}
-    space = Footprint(node, names, extents=extents)
+    space = Footprint(node, names, extents=extents, parts=parts)
     recorder = _Recorder(space, anchors)
     if node.op.is_elementwise:
         for v in node.inputs:
@@ -156,6 +164,14 @@ def is_view(node: Node) -> bool:
     return node.op.loops is not None and not node.op.traits & {"reduction", "contraction"}
 
 
+def is_contiguous_join(node: Node) -> bool:
+    """A concatenation whose parts are contiguous pieces of it, with numbers for sizes."""
+    if node.op.name != "concatenate":
+        return False
+    before = node.types[0].shape[: node.attrs["axis"]]
+    return all(e == 1 for e in before) and all(v.type.is_static for v in node.inputs)
+
+
 def storage(value: Value, anchors: Collection[int]) -> Value:
     """The value whose array holds this one: a reshape shares the array of its operand."""
     while value.node.op.name == "reshape" and value.node.id not in anchors:
@@ -166,6 +182,7 @@ def storage(value: Value, anchors: Collection[int]) -> Value:
 def find_anchors(graph: Graph) -> set[int]:
     """Every node that computes, and the views that are better stored than folded into their readers."""
     anchors = {n.id for n in graph.nodes if not n.op.is_source and not is_view(n)}
+    anchors |= {v.node.id for v in (storage(v, anchors) for v in graph.outputs) if is_contiguous_join(v.node)}
     depth: dict[int, int] = {}
     for node in graph.nodes:
         if node.id in anchors or not is_view(node):

@@ -16,6 +16,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
 from graphc.passes.draft import Draft, draft_of, joined
+from graphc.passes.joins import Slice, find_slices
 from graphc.passes.loop_order import merge_orders
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time
@@ -41,12 +42,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Fusion:
-    """The groups in an order in which they can run, the anchors, and why pairs of nodes are apart."""
+    """The groups in an order in which they can run, the anchors, and why pairs of nodes are apart.
+
+    `slices` are arrays that are parts of another one, which no group computes: it is there when they are.
+    """
 
     graph: Graph
     groups: tuple[Group, ...]
     anchors: frozenset[int]
     reasons: dict[tuple[int, int], str]
+    slices: dict[Value, Slice]
 
     def why_not_fused(self, producer: Value, consumer: Value) -> str:
         """The reason why the kernel of `consumer` reads `producer` from memory, or "" if they are one kernel."""
@@ -69,17 +74,23 @@ class _Fuser:
         self.trail: list[str] = []  # keys of `same` in the order in which they came, to take them back
         self.extents: dict[str, Size] = {}
         self.read_by: dict[int, list[int]] = {}  # node -> nodes
-        self.results = {storage(v, self.anchors) for v in graph.outputs}
+        self.slices = find_slices(graph, self.anchors)
+        self.parts: dict[int, set[int]] = {}  # node that is made of slices -> nodes that compute them
+        for v, s in self.slices.items():
+            self.parts.setdefault(s.whole.node.id, set()).add(v.node.id)
+        self.results = {storage(v, self.anchors) for v in graph.outputs} | self.slices.keys()
         self.reasons: dict[tuple[int, int], str] = {}
 
     def run(self) -> Fusion:
         for node in self.graph.nodes:
-            if node.id in self.anchors:
-                self._place(footprint(node, self.anchors))
+            if node.id in self.parts:
+                self.reasons |= {(k, node.id): "it is computed in its place in the array" for k in self.parts[node.id]}
+            elif node.id in self.anchors:
+                self._place(footprint(node, self.anchors, self.parts))
         self._sink()
         self._merge_siblings()
         groups = tuple(self._finish())
-        return Fusion(self.graph, groups, frozenset(self.anchors), self.reasons)
+        return Fusion(self.graph, groups, frozenset(self.anchors), self.reasons, self.slices)
 
     # --------------------------------------------------------------------------------------------------- growing
 
@@ -225,6 +236,8 @@ class _Fuser:
             for access in (x for s in reader.spaces for x in s.accesses):
                 k = access.value.node.id
                 if k in writer.ids and not self._equate(access.coordinates, self.spaces[k].result):
+                    return False
+                if not writer.ids.isdisjoint(self.parts.get(k, ())):
                     return False
         return self._injective(a, b)
 

@@ -1,4 +1,4 @@
-"""Before fusion: nothing but what results need, and for every result storage that nothing else shares."""
+"""Before fusion: nothing but what results need, and storage that nothing else shares for results and parts of joins."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.ops.arithmetic import alias
 from graphc.passes.access import find_anchors, storage
+from graphc.passes.joins import own_parts
 from graphc.passes.rebuild import reachable, rebuild
 
 
@@ -25,4 +26,4 @@ def own_outputs(graph: Graph) -> Graph:
         with graph.building(v.node.loc):
             graph.outputs[k] = alias(v, tag=-1 - k)
         taken.add(graph.outputs[k])
-    return graph
+    return own_parts(graph)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
-from graphc.ir.node import Node
+from graphc.ir.node import Node, Value
+from graphc.ir.ops.arithmetic import add
 from graphc.ir.ops.shape import concatenate, expand, flip, pad, permute, reshape, slice_
 from graphc.ir.poly import Poly, Size, as_size
 from graphc.ir.primitive import PRIMITIVES
 from graphc.ir.types import Shape
-from graphc.passes.match import expand_to, fit, is_item, item, number, operand, reshape_to
+from graphc.passes.match import expand_to, fit, has_no_sign, is_float, is_item, item, number, operand, reshape_to
 from graphc.passes.rewrite import Result, RuleSet
 
 rule = RuleSet("simplify")
 
+_VIEWS = (reshape, permute, expand, flip, slice_)
 _ELEMENTWISE = tuple(p for p in PRIMITIVES.values() if p.is_elementwise)
 
 
@@ -220,6 +223,47 @@ def pad_of_pad(n: Node) -> Result:
 
 def _sums(xs: Shape, ys: Shape) -> Shape:
     return tuple(as_size(Poly.of(x) + y) for x, y in zip(xs, ys, strict=True))
+
+
+@rule(add)
+def pads_side_by_side(n: Node) -> Result:
+    """pad(x) + pad(y), zeros around neighbours along one axis -> pad(concatenate(x + 0, y + 0)): gradients of slices"""
+    a, b = (v.node for v in n.inputs)
+    if not (_is_padded_with_zeros(a) and _is_padded_with_zeros(b)):
+        return None
+    for first, second in ((a, b), (b, a)):
+        axis = _seam(first, second)
+        if axis is not None:
+            low, high = first.attrs["low"], (*first.attrs["high"][:axis], *second.attrs["high"][axis:])
+            whole = concatenate(*(_plus_zero(p.inputs[0]) for p in (first, second)), axis=axis)
+            return pad(whole, low=low, high=high, value=0.0)
+    return None
+
+
+def _is_padded_with_zeros(node: Node) -> bool:
+    return node.op is pad and node.attrs["value"] == 0 and node.types[0].dtype != "bool"
+
+
+def _seam(first: Node, second: Node) -> int | None:
+    """The axis along which the second operand begins where the first ends; along all others they lie alike."""
+    (x, y), (a, b) = (p.inputs[0].shape for p in (first, second)), (p.attrs["low"] for p in (first, second))
+    apart = [n for n in range(len(x)) if (x[n], a[n]) != (y[n], b[n])]
+    return apart[0] if len(apart) == 1 and Poly.of(a[apart[0]]) + x[apart[0]] == Poly.of(b[apart[0]]) else None
+
+
+def _plus_zero(x: Value) -> Value:
+    """x + 0, which differs for -0.0, where that is not what it is anyway."""
+    if not is_float(x) or _is_plus_zero(x):
+        return x
+    return cast(Value, add(x, expand_to(number(0.0, x), x.shape)))
+
+
+def _is_plus_zero(x: Value) -> bool:
+    while x.op in _VIEWS:
+        x = x.node.inputs[0]
+    if x.op is concatenate:
+        return all(map(_is_plus_zero, x.node.inputs))
+    return has_no_sign(x) or (x.op is add and is_item(x.node.inputs[1], 0.0))
 
 
 # --------------------------------------------------------------------------------------------------- concatenate

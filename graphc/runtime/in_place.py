@@ -1,4 +1,4 @@
-"""Kernels that write over what they read: an array of the arena that is read for the last time gives its place away."""
+"""Where kernels write: over what they read for the last time, and straight into the array that they write a part of."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 def in_place(fusion: Fusion, uses: Sequence[Use]) -> list[Use]:
     """The uses, with kernels that have an `alias` at every output that is to lie where one of the inputs lies.
 
-    Only arrays that live and die between kernels take part: arguments, constants and results keep their own storage.
+    Only arrays that live and die between kernels take part: arguments, constants and results keep their own storage,
+    and so do slices and what they make up.
     Products write before all is read, and are left as they are.
     """
     kept = {storage(v, fusion.anchors) for v in (*fusion.graph.inputs, *fusion.graph.outputs)}
+    kept |= fusion.slices.keys() | {s.whole for s in fusion.slices.values()}
     last = {v: step for step, g in enumerate(fusion.groups) for v in g.reads}
     shared: dict[tuple[int, Pairs], AnyKernel] = {}
     out = list[Use]()
@@ -70,3 +72,17 @@ def _sharing(kernel: AnyKernel, chosen: Pairs) -> AnyKernel:
         return kernel
     alias = dict(chosen)
     return replace(kernel, buffers=tuple(replace(b, alias=alias.get(b.name, b.alias)) for b in kernel.buffers))
+
+
+def in_slices(fusion: Fusion, uses: Sequence[Use]) -> list[Use]:
+    """The uses, over the whole arrays where a kernel reads or writes a slice of one."""
+    moved = {buffer_name(v): (buffer_name(s.whole), s.start) for v, s in fusion.slices.items()}
+    if not moved:
+        return list(uses)
+    return [replace(u, arrays={own: _moved(place, moved) for own, place in u.arrays.items()}) for u in uses]
+
+
+def _moved(place: tuple[str, int], moved: Mapping[str, tuple[str, int]]) -> tuple[str, int]:
+    name, start = place
+    whole, before = moved.get(name, (name, 0))
+    return whole, before + start

@@ -61,19 +61,26 @@ class _Planner:
         return self.words.setdefault(w, len(self.words))
 
     def _lifetimes(self) -> Iterator[Lifetime]:
-        """Stored values from the kernel that writes them to the last that reads them; scratch for one kernel."""
+        """Stored values from the kernel that first writes them to the last that reads them; scratch for one kernel."""
         last: dict[str, int] = {}
         for step, group in enumerate(self.fusion.groups):
             last |= dict.fromkeys((self._name(v) for v in (*group.writes, *group.reads)), step)
+        begun = set[str]()
         for step, (group, use, kernel) in enumerate(zip(self.fusion.groups, self.uses, self.kernels, strict=True)):
-            for v in group.writes:
-                name = buffer_name(v)
-                if name not in self.places and name not in self.homes:
+            for v in map(self._whole, group.writes):
+                name = self._name(v)
+                if name not in self.places and name not in begun:
+                    begun.add(name)
                     yield Lifetime(name, v.type.nbytes, step, last[name])
             for b in kernel.buffers:
                 if b.role == "work":
                     yield Lifetime(f"{use.name}.{b.name}", b.size * ITEMSIZE[b.dtype], step, step, b.chunk)
 
+    def _whole(self, v: Value) -> Value:
+        """The array that a value is a slice of, or the value."""
+        return self.fusion.slices[v].whole if v in self.fusion.slices else v
+
     def _name(self, v: Value) -> str:
-        name = buffer_name(v)
+        """The name under which the storage of a value is planned."""
+        name = buffer_name(self._whole(v))
         return self.homes.get(name, name)

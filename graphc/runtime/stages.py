@@ -18,7 +18,7 @@ from graphc.passes.base import Journal
 from graphc.passes.fuse import Fusion, fuse
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.pipelines import optimize
-from graphc.runtime.in_place import in_place
+from graphc.runtime.in_place import in_place, in_slices
 from graphc.runtime.plan import plan
 from graphc.runtime.program import Plan
 
@@ -41,7 +41,8 @@ class Stages:
     @cached_property
     def uses(self) -> list[Use]:
         """What runs, in order, and on which arrays; groups that are alike use one kernel."""
-        return in_place(self.fusion, uses((lift(self.fusion, g) for g in self.fusion.groups), host().features))
+        made = uses((lift(self.fusion, g) for g in self.fusion.groups), host().features)
+        return in_slices(self.fusion, in_place(self.fusion, made))
 
     @property
     def nests(self) -> list[AnyKernel]:

@@ -1,0 +1,138 @@
+"""Concatenations that are computed in place: which they are, and that results are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from roads import interpreted
+
+import graphc as gx
+from graphc.passes.fuse import Fusion, fuse
+from graphc.passes.own_outputs import own_outputs
+from graphc.runtime.stages import Stages
+
+A, B = (np.random.default_rng(0).standard_normal((n, 4)) for n in (2, 3))
+
+
+def fusion_of(f: Callable[..., Any], *args: Any) -> Fusion:
+    return Stages(gx.jit(f).trace(*args)).fusion
+
+
+def copies(fusion: Fusion) -> int:
+    """Kernels with nothing but a copy."""
+    return sum({n.op.name for n in g.nodes} <= {"alias", "concatenate"} for g in fusion.groups)
+
+
+def two(a, b):
+    return np.concatenate([np.exp(a), b * 2.0])
+
+
+def argument(a, b):
+    return np.concatenate([a, b * 2.0])
+
+
+def repeated(a, b):
+    e = np.exp(a)
+    return np.concatenate([e, b + 1.0, e])
+
+
+def also_a_result(a, b):
+    e = np.exp(a)
+    return np.concatenate([e, b * 2.0]), e
+
+
+def stacked(a, b):
+    return np.stack([np.exp(a), a @ a.T @ a, a + b[:2]])
+
+
+def after_products(a, b):
+    return np.concatenate([a, b @ b.T @ b]) @ np.ones((4, 4))
+
+
+def read_again(a, b):
+    whole = np.concatenate([np.exp(a), np.tanh(b)])
+    return whole, whole.sum(axis=0) + whole[1]
+
+
+def nested(a, b):
+    return np.concatenate([np.concatenate([np.exp(a), b]), a * 2.0])
+
+
+def parts_of_two(a, b):
+    e, t = np.exp(a), np.tanh(b)
+    return np.concatenate([e, t]), np.concatenate([t, e])
+
+
+def other_axis(a, b):
+    return np.concatenate([np.exp(a), b[:2] * 2.0], axis=1)
+
+
+def scattered(a, b):
+    return np.concatenate([gx.grad(lambda x: (x[np.array([0, 0, 1])] ** 2).sum())(a), b * 2.0])
+
+
+PROGRAMS = [
+    two, argument, repeated, also_a_result, stacked, after_products, read_again, nested, parts_of_two, other_axis,
+    scattered,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
+def test_values(f):
+    want = f(A, B)
+    got = gx.jit(f)(A, B)
+    graph = gx.jit(f).trace(A, B)
+    roads = [got, *(interpreted(graph, [A, B], scheduled=s) for s in (False, True))]
+    for road in roads:
+        for x, y in zip(_list(road), _list(want), strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-12)
+
+
+def _list(x: Any) -> list[Any]:
+    return list(x) if isinstance(x, tuple | list) else [x]
+
+
+def test_parts_are_written_where_they_belong():
+    fusion = fusion_of(two, A, B)
+    assert (len(fusion.groups), copies(fusion)) == (2, 0)
+    (whole,) = {s.whole for s in fusion.slices.values()}
+    assert [s.start for s in fusion.slices.values()] == [0, A.size]
+    assert fusion.why_not_fused(next(iter(fusion.slices)), whole) == "it is computed in its place in the array"
+
+
+@pytest.mark.parametrize(
+    ("f", "copied", "alone"),
+    [(two, 0, 0), (argument, 1, 1), (repeated, 1, 0), (also_a_result, 1, 0), (stacked, 0, 0), (parts_of_two, 2, 0)],
+)
+def test_what_is_shared_is_written_twice(f, copied, alone):
+    """A copy is made by the kernel that computes; only an argument takes one that does nothing else."""
+    fusion = fusion_of(f, A, B)
+    assert sum(n.op.name == "alias" for n in fusion.graph.nodes) == copied
+    assert copies(fusion) == alone
+
+
+def test_parts_with_a_symbolic_size_or_along_another_axis_are_joined_by_a_kernel():
+    assert not fusion_of(other_axis, A, B).slices
+    n = gx.Dim("n")
+    with gx.Graph() as graph:
+        x = gx.placeholder("float64", (n, 4), name="x")
+        graph.outputs = [np.concatenate([np.exp(x), np.tanh(x)]).value]
+    assert not fuse(own_outputs(graph)).slices
+
+
+def test_a_stack_of_steps_takes_no_storage_beside_the_result():
+    def steps(x, w):
+        out = []
+        for _ in range(20):
+            x = np.tanh(x @ w)
+            out.append(x)
+        return np.stack(out)
+
+    x, w = np.ones((8, 16)), np.eye(16) * 0.5
+    compiled = gx.jit(steps)
+    np.testing.assert_allclose(compiled(x, w), steps(x, w), rtol=1e-12)
+    assert compiled.compile(x, w).peak_bytes() == 0
+    assert len(compiled.compile(x, w).stages.fusion.groups) == 20
