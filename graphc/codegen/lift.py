@@ -127,8 +127,9 @@ class _Kit:
         named = {n: index.coefficient(n) for n in index.names if n in self.picks}
         if named:
             return self._position_of_picks(index, named, dtype)
-        element = self.cluster.index(index, "i64")
-        return element if dtype == "i64" else self.op("cast", dtype, element)
+        if dtype in ("i32", "i64"):
+            return self.cluster.index(index, dtype)
+        return self.op("cast", dtype, self.cluster.index(index, "i64"))
 
     def inside(self, bounds: Sequence[tuple[Poly, Size]], element: Callable[[], Value], fill: float) -> Value:
         with self._guarded([Guard(i, Poly.of(n)) for i, n in bounds], fill):

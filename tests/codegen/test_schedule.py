@@ -79,6 +79,15 @@ def test_an_index_of_32_bits_keeps_16_lanes():
     assert (widths("i32"), widths("i64")) == ({16}, {8})
 
 
+def test_a_few_wide_values_do_not_halve_the_lanes():
+    """Labels of 64 bits compared in a loop that writes floats; a loop that is mostly f64 keeps to 8 lanes."""
+    s = nk.Space("hot", i=N, j=D)
+    same = s.load("labels", (N,), s.i, dtype="i64").op("eq", s.load("k", (D,), s.j, dtype="i64"), dtype="bool")
+    hot = same.cast("f32")
+    s.store("y", (N, D), hot * s.load("x", (N, D), s.i, s.j) + hot, s.i, s.j)
+    assert {v.width for v in vectors(schedule(lower(s.c)))} == {16}
+
+
 def flat(n):
     s = nk.Space("flat", i=n)
     s.store("y", (n,), s.load("x", (n,), s.i) + 1.0, s.i)

@@ -259,6 +259,8 @@ class Builder(Writer):
             return x
         if dtype == "bool":
             return self.ne(x, 0)
+        if x.dtype == "bool":
+            return self.select(x, self.number(1, dtype), self.number(0, dtype))
         if is_float(x.dtype):
             return self._from_float(x, dtype)
         if is_float(dtype):
