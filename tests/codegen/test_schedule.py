@@ -177,15 +177,17 @@ def test_jam_reads_what_is_the_same_for_all_rows_once():
     assert len([x for x in columns.body if isinstance(x, Get)]) == 2
 
 
-def test_transposing_stores_are_tiled():
-    kernel = schedule(lower(nk.transposed_store(N, D)))
+@pytest.mark.parametrize("cluster", [nk.transposed_store, nk.views], ids=["store", "load"])
+def test_transposing_accesses_are_tiled(cluster):
+    kernel = schedule(lower(cluster(N, D)))
     assert [(s.var, s.step) for s in loops(kernel)][:2] == [("i.t", TILE), ("j.t", TILE)]
-    assert all(not s.var.endswith(".t") for s in loops(schedule(lower(nk.views(N, D)))))
+    assert all(not s.var.endswith(".t") for s in loops(schedule(lower(nk.chain(N, D)))))
 
 
+@pytest.mark.parametrize("name", ["transposed_store", "views"])
 @pytest.mark.parametrize("n,d", [(3, 5), (33, 40), (70, 64)])
-def test_tiles_cover_the_space(n, d):
-    case = cases.CASES["transposed_store"]
+def test_tiles_cover_the_space(name, n, d):
+    case = cases.CASES[name]
     for static in (False, True):
         ins, outs = cases.make(case, n, d)
         interp.run(schedule(lower(cases.cluster_of(case, n, d, static))), {**ins, **outs}, {"n": n, "d": d})
