@@ -50,7 +50,7 @@ def work(graph: Graph) -> dict[str, int]:
     kernels = scheduled_kernels(fusion)
     return {
         "kernels": len(kernels),
-        "bytes": _bytes(v for g in fusion.groups for v in (*g.reads, *g.writes)),
+        "bytes": _bytes(v for g in fusion.groups for v in (*g.reads, *g.writes, *(p.source for p in g.parts))),
         "arena": plan(fusion, kernels).arena({}).size,
         "statements": sum(map(length, kernels)),
         "executed": sum(map(executed, kernels)),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from graphc.codegen.kernels import AnyKernel
 from graphc.codegen.lift import buffer_name
 from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.ir.node import Value
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion
 from graphc.runtime.program import Argument, Constant, Extent, Lifetime, Plan, Planned, Result, Word
@@ -49,10 +50,12 @@ class _Planner:
 
     def _lifetimes(self) -> Iterator[Lifetime]:
         """Stored values from the kernel that writes them to the last that reads them; scratch for one kernel."""
-        last = {v: step for step, group in enumerate(self.fusion.groups) for v in (*group.writes, *group.reads)}
+        last = {v: step for step, group in enumerate(self.fusion.groups) for v in (*group.arrays, *group.reads)}
+        begun = set[Value]()
         for step, (group, kernel) in enumerate(zip(self.fusion.groups, self.kernels, strict=True)):
-            for v in group.writes:
-                if buffer_name(v) not in self.places:
+            for v in group.arrays:
+                if buffer_name(v) not in self.places and v not in begun:
+                    begun.add(v)
                     yield Lifetime(buffer_name(v), v.type.nbytes, step, last[v])
             for b in kernel.buffers:
                 if b.role == "work":
