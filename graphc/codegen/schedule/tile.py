@@ -56,4 +56,4 @@ def _independent(s: Loop) -> bool:
 def _across(at: Poly, outer: str, inner: str) -> bool:
     """Contiguous along the outer loop, far apart along the inner one."""
     near, far = at.coefficient(outer).constant, at.coefficient(inner).constant
-    return near in (-1, 1) and (far is None or abs(far) > TILE)
+    return near in (-1, 1) and (far is None or abs(far) > 1)
