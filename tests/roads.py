@@ -40,8 +40,8 @@ def interpreted(graph: Graph, arrays: Arrays, *, scheduled: bool) -> list[np.nda
     for group in fusion.groups:
         kernel = lower(lift(fusion, group))
         kernel = schedule(kernel) if scheduled else kernel
-        for v in (w for w in group.writes if w not in fusion.slices):
-            memory[buffer_name(v)] = np.zeros(Poly.of(v.type.size).evaluate(dims), numpy_dtype(v.dtype))
+        for v in (w for w in group.arrays if w not in fusion.slices):
+            memory.setdefault(buffer_name(v), np.zeros(Poly.of(v.type.size).evaluate(dims), numpy_dtype(v.dtype)))
         used = {b.name: memory[b.name] for b in kernel.buffers if b.role in ("in", "out")}
         assert interp.run(kernel, used, dims) == 0
     held = [memory[buffer_name(storage(v, fusion.anchors))] for v in fusion.graph.outputs]

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from roads import interpreted
+from roads import interpreted, reference
 
+import graphc as gx
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.primitive import primitive
 from graphc.ir.types import Dim, Type
 from graphc.passes.fuse import Fusion, fuse, merge_orders
+from graphc.passes.own_outputs import own_outputs
 
 
 class _Ops:
@@ -153,3 +155,51 @@ def test_merge_orders() -> None:
     assert merge_orders([["i", "j"], ["j", "k"]]) == ["i", "j", "k"]
     assert merge_orders([["i", "j"], ["j", "i"]]) is None
     assert merge_orders([]) == []
+
+
+# ------------------------------------------------------------------------------------------------------------- joins
+
+
+def halves(x, y):
+    return np.concatenate([np.exp(x), x * y], axis=1)
+
+
+def cross(p, q):
+    a, b, c = p[:, 0], p[:, 1], p[:, 2]
+    d, e, f = q[:, 0], q[:, 1], q[:, 2]
+    return np.stack([b * f - c * e, c * d - a * f, a * e - b * d], axis=1)
+
+
+def joined_and_used(x, y):
+    """A part is a result as well, another is read again, and so is the joined array."""
+    first, last = np.exp(x), (x * y).sum(axis=0, keepdims=True)
+    both = np.concatenate([first, last, first], axis=0)
+    return both, first, both.cumsum(axis=0)[-1] + last
+
+
+def uneven(x, y):
+    return np.concatenate([x.sum(axis=1), np.zeros(0), y.max(axis=0) - 1.0, (x + y).reshape(-1)])
+
+
+JOINS = [(halves, (9, 20), 1), (cross, (50, 3), 1), (joined_and_used, (6, 40), None), (uneven, (5, 7), None)]
+
+
+@pytest.mark.parametrize("f,shape,kernels", JOINS, ids=lambda a: getattr(a, "__name__", ""))
+def test_parts_are_written_into_the_joined_array(f, shape, kernels):
+    r = np.random.default_rng(0)
+    x, y = r.normal(size=shape), r.normal(size=shape)
+    graph = gx.jit(f).trace(x, y)
+    fusion = fuse(own_outputs(graph))
+    if kernels:
+        assert len(fusion.groups) == kernels
+        assert sum(len(g.parts) for g in fusion.groups) > 1
+    want = reference(graph, [x, y])
+    for got in (interpreted(graph, [x, y], scheduled=True), gx.jit(f)(x, y)):
+        for a, b in zip(got if isinstance(got, list | tuple) else [got], want, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_what_is_joined_from_arguments_is_copied():
+    x = np.ones((3, 4))
+    fusion = fuse(own_outputs(gx.jit(lambda x, y: np.concatenate([x, np.exp(y)])).trace(x, x)))
+    assert all(not g.parts for g in fusion.groups)

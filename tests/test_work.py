@@ -51,7 +51,7 @@ def work(graph: Graph) -> dict[str, int]:
     kernels = each_once(scheduled, [u.kernel for u in used])
     return {
         "kernels": len(kernels),
-        "bytes": _bytes(v for g in fusion.groups for v in (*g.reads, *g.writes)),
+        "bytes": _bytes(v for g in fusion.groups for v in (*g.reads, *g.writes, *(p.source for p in g.parts))),
         "arena": plan(fusion, used, kernels).arena({}).size,
         "statements": sum(map(length, kernels)),
         "executed": sum(map(executed, kernels)),

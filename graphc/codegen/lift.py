@@ -34,7 +34,7 @@ class _Lift:
         self.home: dict[int, Value] = {}
         for name, extent in group.axes:
             self.cluster.axis(name, extent)
-        for v in group.writes:
+        for v in group.arrays:
             self.cluster.array(buffer_name(v), v.dtype, "out")
         for n in group.nodes:
             if "scatter" in n.op.traits:
@@ -44,11 +44,12 @@ class _Lift:
                 self._store(n)
 
     def _store(self, n: ir.Node) -> None:
-        if n.out not in self.group.writes:
-            return
         axes = self.group.result[n.id]
-        at = ravel_index([_axis(a) for a in axes], n.types[0].shape)
-        self.cluster.store(buffer_name(n.out), at, self.home[n.id], [a for a in axes if a])
+        index = [_axis(a) for a in axes]
+        places = [(n.out, ravel_index(index, n.types[0].shape))] if n.out in self.group.writes else []
+        places += [(p.target, p.position(index)) for p in self.group.parts if p.source == n.out]
+        for target, at in places:
+            self.cluster.store(buffer_name(target), at, self.home[n.id], [a for a in axes if a])
 
     def _scatter(self, n: ir.Node) -> None:
         """Zeros, then one addition per update, in order."""
@@ -127,8 +128,9 @@ class _Kit:
         named = {n: index.coefficient(n) for n in index.names if n in self.picks}
         if named:
             return self._position_of_picks(index, named, dtype)
-        element = self.cluster.index(index, "i64")
-        return element if dtype == "i64" else self.op("cast", dtype, element)
+        if dtype in ("i32", "i64"):
+            return self.cluster.index(index, dtype)
+        return self.op("cast", dtype, self.cluster.index(index, "i64"))
 
     def inside(self, bounds: Sequence[tuple[Poly, Size]], element: Callable[[], Value], fill: float) -> Value:
         with self._guarded([Guard(i, Poly.of(n)) for i, n in bounds], fill):

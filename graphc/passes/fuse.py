@@ -16,6 +16,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
 from graphc.passes.draft import Draft, draft_of, joined
+from graphc.passes.join import Part, parts_of
 from graphc.passes.joins import Slice, find_slices
 from graphc.passes.loop_order import merge_orders
 
@@ -25,7 +26,10 @@ DIVISIONS = frozenset({"div", "floordiv", "mod", "sqrt"})  # correctly rounded, 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One kernel: `axes` in loop order with extents; where each node's result and reduced dimensions lie on them."""
+    """One kernel: `axes` in loop order with extents; where each node's result and reduced dimensions lie on them.
+
+    `writes` are the results that it stores, `parts` those that it stores in a place of a larger array.
+    """
 
     id: int
     nodes: tuple[Node, ...]
@@ -34,6 +38,12 @@ class Group:
     reduced: dict[int, tuple[str, ...]]
     writes: tuple[Value, ...]
     reads: tuple[Value, ...]
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def arrays(self) -> tuple[Value, ...]:
+        """Everything that it writes to."""
+        return (*self.writes, *dict.fromkeys(p.target for p in self.parts))
 
     @property
     def name(self) -> str:
@@ -75,20 +85,22 @@ class _Fuser:
         self.extents: dict[str, Size] = {}
         self.read_by: dict[int, list[int]] = {}  # node -> nodes
         self.slices = find_slices(graph, self.anchors)
-        self.parts: dict[int, set[int]] = {}  # node that is made of slices -> nodes that compute them
+        self.pieces: dict[int, set[int]] = {}  # node that is made of slices -> nodes that compute them
         for v, s in self.slices.items():
-            self.parts.setdefault(s.whole.node.id, set()).add(v.node.id)
+            self.pieces.setdefault(s.whole.node.id, set()).add(v.node.id)
         self.results = {storage(v, self.anchors) for v in graph.outputs} | self.slices.keys()
         self.reasons: dict[tuple[int, int], str] = {}
+        self.parts: dict[Value, list[Part]] = {}  # by source
 
     def run(self) -> Fusion:
         for node in self.graph.nodes:
-            if node.id in self.parts:
-                self.reasons |= {(k, node.id): "it is computed in its place in the array" for k in self.parts[node.id]}
+            if node.id in self.pieces:
+                self.reasons |= {(k, node.id): "it is computed in its place in the array" for k in self.pieces[node.id]}
             elif node.id in self.anchors:
-                self._place(footprint(node, self.anchors, self.parts))
+                self._place(footprint(node, self.anchors, self.pieces))
         self._sink()
         self._merge_siblings()
+        self._join_in_place()
         groups = tuple(self._finish())
         return Fusion(self.graph, groups, frozenset(self.anchors), self.reasons, self.slices)
 
@@ -118,14 +130,14 @@ class _Fuser:
             if reason:
                 self.reasons[r, node.id] = reason
 
-    def _merge(self, mine: int, other: int) -> str:
-        """Merge two groups; gives the reason if they stay apart."""
+    def _merge(self, mine: int, other: int, side_by_side: bool = False) -> str:
+        """Merge two groups, though they share no axis if `side_by_side`; gives the reason if they stay apart."""
         a, b = self.drafts[mine], self.drafts[other]
         reason = self._kinds(a, b) or self._between(mine, other)
         if reason:
             return reason
         mark = len(self.trail)
-        reason = self._align(a, b)
+        reason = self._align(a, b, side_by_side)
         if reason:
             self._take_back(mark)
             return reason
@@ -188,6 +200,28 @@ class _Fuser:
                 if mine != other and not self._depend(mine, other):
                     self._merge(mine, other)
 
+    def _join_in_place(self) -> None:
+        """A kernel that only joins results of other kernels goes: those store their parts where it would copy them."""
+        for key, draft in list(self.drafts.items()):
+            parts = parts_of(draft.spaces[0].node, self.anchors) if len(draft.spaces) == 1 else []
+            if parts and all(self._may_store(p, key) for p in parts):
+                self._merge_makers(parts)
+                del self.drafts[key]
+                for p in parts:
+                    self.parts.setdefault(p.source, []).append(p)
+
+    def _may_store(self, p: Part, join: int) -> bool:
+        maker = self.number.get(p.source.node.id, join)
+        return maker != join and not self.drafts[maker].traits & {"contraction", "scatter", "library"}
+
+    def _merge_makers(self, parts: Sequence[Part]) -> None:
+        """Kernels that read the same arrays for parts of one array read them together."""
+        for one, two in itertools.pairwise(parts):
+            mine, other = self.number[two.source.node.id], self.number[one.source.node.id]
+            shared = mine != other and not self.drafts[mine].sources.isdisjoint(self.drafts[other].sources)
+            if shared and not self._depend(mine, other):
+                self._merge(mine, other, side_by_side=True)
+
     def _depend(self, x: int, y: int) -> bool:
         return bool(self.drafts[y].below >> x & 1 or self.drafts[x].below >> y & 1)
 
@@ -213,13 +247,13 @@ class _Fuser:
                     return "another kernel lies between them"
         return ""
 
-    def _align(self, a: Draft, b: Draft) -> str:
+    def _align(self, a: Draft, b: Draft, side_by_side: bool) -> str:
         """Identify axes: first as the reads demand, then as shared operands and equal extents suggest."""
         if not self._demand(a, b):
             return "it is read at another position than it is computed at"
         self._suggest(self._shared_reads(a, b), a, b)
         mine, other = self._classes(a), self._classes(b)
-        if mine and other and not mine & other:
+        if mine and other and not mine & other and not side_by_side:
             return "they share no axis"
         self._suggest(self._equal_extents(a, b), a, b)
         for x, y in ((a, b), (b, a)):
@@ -237,7 +271,7 @@ class _Fuser:
                 k = access.value.node.id
                 if k in writer.ids and not self._equate(access.coordinates, self.spaces[k].result):
                     return False
-                if not writer.ids.isdisjoint(self.parts.get(k, ())):
+                if not writer.ids.isdisjoint(self.pieces.get(k, ())):
                     return False
         return self._injective(a, b)
 
@@ -328,6 +362,7 @@ class _Fuser:
             {s.node.id: tuple(short[self._find(x)] for x in s.reduced) for s in d.spaces},
             tuple(s.node.out for s in d.spaces if s.node.out in needed),
             tuple(reads),
+            tuple(p for s in d.spaces for p in self.parts.get(s.node.out, ())),
         )
 
     def _stored(self) -> set[Value]:

@@ -64,10 +64,10 @@ class _Planner:
         """Stored values from the kernel that first writes them to the last that reads them; scratch for one kernel."""
         last: dict[str, int] = {}
         for step, group in enumerate(self.fusion.groups):
-            last |= dict.fromkeys((self._name(v) for v in (*group.writes, *group.reads)), step)
+            last |= dict.fromkeys((self._name(v) for v in (*group.arrays, *group.reads)), step)
         begun = set[str]()
         for step, (group, use, kernel) in enumerate(zip(self.fusion.groups, self.uses, self.kernels, strict=True)):
-            for v in map(self._whole, group.writes):
+            for v in map(self._whole, group.arrays):
                 name = self._name(v)
                 if name not in self.places and name not in begun:
                     begun.add(name)

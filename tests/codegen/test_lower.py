@@ -10,7 +10,7 @@ from codegen.rechunk import in_small_chunks
 
 from graphc.codegen.lower import lower
 from graphc.codegen.lower.axes import normalise
-from graphc.codegen.lower.chunks import choose_chunk, writes_apart
+from graphc.codegen.lower.chunks import NEIGHBOURS, choose_chunk, writes_apart
 from graphc.codegen.nest import interp, monoids
 from graphc.codegen.nest.cluster import Cluster
 from graphc.codegen.nest.loops import ZERO, Accumulate, Get, Load, Loop, Store, statements
@@ -154,6 +154,20 @@ def test_transcendental_row_values_come_in_strips():
 def test_small_static_kernels_have_one_phase():
     assert [p.chunk for p in lower(nk.total(8, 9, "ij")).phases] == [None]
     assert [p.chunk is not None for p in lower(nk.total(N, D, "ij")).phases] == [True, False]
+
+
+def moved_last_axis(n, d):
+    """y[b, j, i] = x[b, i, j]"""
+    s = nk.Space("moved", b=8, j=d, i=n)
+    s.store("y", (8, d, n), s.load("x", (8, n, d), s.b, s.i, s.j), s.b, s.j, s.i)
+    return s.c
+
+
+def test_threads_do_not_share_the_cache_lines_of_a_transposed_array():
+    assert choose_chunk(moved_last_axis(8192, 32)).axis == "i"
+    long = choose_chunk(moved_last_axis(8192, 1000))
+    assert (long.axis, long.unit) == ("j", NEIGHBOURS)
+    assert choose_chunk(elementwise(64, 999, 999)).unit == 1
 
 
 def test_partial_states_of_neighbours_lie_apart():

@@ -10,9 +10,11 @@ from codegen.rechunk import in_small_chunks
 import graphc as gx
 from graphc.codegen.lower import lower
 from graphc.codegen.lower.axes import normalise
+from graphc.codegen.lower.guards import drop_sure_guards
 from graphc.codegen.lower.short_axes import LONGEST, write_out
 from graphc.codegen.nest import interp, monoids
 from graphc.codegen.nest.cluster import Reduction
+from graphc.codegen.nest.loops import Guard
 from graphc.codegen.schedule import schedule
 from graphc.ir.poly import Poly
 from graphc.runtime.stages import Stages
@@ -112,6 +114,31 @@ def test_checks_and_writes_of_a_short_axis():
     np.testing.assert_allclose(z, table[rows].sum(axis=2), rtol=1e-12)
     rows[3, 3] = 9
     assert interp.run(kernel, {"table": table, "rows": rows, "y": y, "z": z}, {}) == 7
+
+
+# ----------------------------------------------------------------------------------------------------------- guards
+
+
+@pytest.mark.parametrize(
+    "index,bound,sure",
+    [
+        (lambda i, n: i, lambda n: n, True),
+        (lambda i, n: i - 1, lambda n: n, False),
+        (lambda i, n: i + 1, lambda n: n, False),
+        (lambda i, n: i + 1, lambda n: n + 1, True),
+        (lambda i, n: n - 1 - i, lambda n: n, True),
+        (lambda i, n: i * 2, lambda n: n * 2 - 1, True),
+        (lambda i, n: i * 2, lambda n: n * 2 - 2, False),
+    ],
+)
+@pytest.mark.parametrize("n", [9, N])
+def test_guards_that_hold_everywhere_go(index, bound, sure, n):
+    n = Poly.of(n)
+    s = nk.Space("k", i=n)
+    x = s.load("x", (n * 3,), s.i, guards=(Guard(index(s.i, n), bound(n)), Guard(s.i - 2, n)))
+    s.store("y", (n,), x, s.i)
+    (load,) = [v for v in drop_sure_guards(s.c).values if v.place]
+    assert len(load.place.guards) == 1 + (not sure)
 
 
 # --------------------------------------------------------------------------------------------------------- moments

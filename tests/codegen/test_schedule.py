@@ -79,6 +79,15 @@ def test_an_index_of_32_bits_keeps_16_lanes():
     assert (widths("i32"), widths("i64")) == ({16}, {8})
 
 
+def test_a_few_wide_values_do_not_halve_the_lanes():
+    """Labels of 64 bits compared in a loop that writes floats; a loop that is mostly f64 keeps to 8 lanes."""
+    s = nk.Space("hot", i=N, j=D)
+    same = s.load("labels", (N,), s.i, dtype="i64").op("eq", s.load("k", (D,), s.j, dtype="i64"), dtype="bool")
+    hot = same.cast("f32")
+    s.store("y", (N, D), hot * s.load("x", (N, D), s.i, s.j) + hot, s.i, s.j)
+    assert {v.width for v in vectors(schedule(lower(s.c)))} == {16}
+
+
 def flat(n):
     s = nk.Space("flat", i=n)
     s.store("y", (n,), s.load("x", (n,), s.i) + 1.0, s.i)
@@ -168,15 +177,17 @@ def test_jam_reads_what_is_the_same_for_all_rows_once():
     assert len([x for x in columns.body if isinstance(x, Get)]) == 2
 
 
-def test_transposing_stores_are_tiled():
-    kernel = schedule(lower(nk.transposed_store(N, D)))
+@pytest.mark.parametrize("cluster", [nk.transposed_store, nk.views], ids=["store", "load"])
+def test_transposing_accesses_are_tiled(cluster):
+    kernel = schedule(lower(cluster(N, D)))
     assert [(s.var, s.step) for s in loops(kernel)][:2] == [("i.t", TILE), ("j.t", TILE)]
-    assert all(not s.var.endswith(".t") for s in loops(schedule(lower(nk.views(N, D)))))
+    assert all(not s.var.endswith(".t") for s in loops(schedule(lower(nk.chain(N, D)))))
 
 
+@pytest.mark.parametrize("name", ["transposed_store", "views"])
 @pytest.mark.parametrize("n,d", [(3, 5), (33, 40), (70, 64)])
-def test_tiles_cover_the_space(n, d):
-    case = cases.CASES["transposed_store"]
+def test_tiles_cover_the_space(name, n, d):
+    case = cases.CASES[name]
     for static in (False, True):
         ins, outs = cases.make(case, n, d)
         interp.run(schedule(lower(cases.cluster_of(case, n, d, static))), {**ins, **outs}, {"n": n, "d": d})

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from graphc.codegen.llvm.division import floor_divide, modulo, quotient, rest
 from graphc.codegen.llvm.emit_loop import write_rarely
+from graphc.codegen.llvm.quotient import is_shared, shared_quotient
 from graphc.codegen.llvm.types import (
     BITS_OF,
     REAL_OF,
@@ -96,6 +97,12 @@ class Builder(Writer):
         return self._binary("fmul", "mul", x, y)
 
     def div(self, x: Argument, y: Argument) -> Operand:
+        if isinstance(x, Operand) and isinstance(y, Operand) and is_shared(self, x, y):
+            return shared_quotient(self, x, y)
+        return self.divide_lanes(x, y)
+
+    def divide_lanes(self, x: Argument, y: Argument) -> Operand:
+        """One division per lane, by the divider."""
         a, c = self.match(x, y)
         if not is_float(a.dtype):
             raise TypeError(f"div takes floats, got {a.dtype}: integers divide by quotient or floordiv")
@@ -259,6 +266,8 @@ class Builder(Writer):
             return x
         if dtype == "bool":
             return self.ne(x, 0)
+        if x.dtype == "bool":
+            return self.select(x, self.number(1, dtype), self.number(0, dtype))
         if is_float(x.dtype):
             return self._from_float(x, dtype)
         if is_float(dtype):

@@ -2,9 +2,9 @@
 
 The rules, in order:
 
-1. *Space* (`axes`, `short_axes`).  Loop order is the order of the axes, after merging what can be merged; the last axis
-   is the vector axis, and short ones beside it are written out.  Every effect (write, check, reduction) runs over its
-   own axes; effects share loops.
+1. *Space* (`axes`, `short_axes`, `guards`).  Loop order is the order of the axes, after merging what can be merged; the
+   last axis is the vector axis, and short ones beside it are written out; guards that surely hold go.  Every effect
+   (write, check, reduction) runs over its own axes; effects share loops.
 2. *Stages* (`analysis`, `regions`).  A reduction is complete after the loop of its outermost reduced axis.
    What consumes it goes to the next stage of that loop: the loop is split there and nowhere else.
    Squared deviations along an outer axis take no stage of their own (`one_pass`).
@@ -25,6 +25,7 @@ from functools import partial
 from graphc.codegen.lower.analysis import Analysis
 from graphc.codegen.lower.axes import normalise
 from graphc.codegen.lower.chunks import COLUMNS, choose_chunk, worthwhile
+from graphc.codegen.lower.guards import drop_sure_guards
 from graphc.codegen.lower.one_pass import one_pass
 from graphc.codegen.lower.regions import Scope
 from graphc.codegen.lower.short_axes import write_out
@@ -54,7 +55,8 @@ from graphc.ir.poly import Poly
 
 def lower(cluster: Cluster) -> Kernel:
     """The unscheduled nest of a cluster, verified."""
-    return verify(_Lowering(one_pass(normalise(write_out(normalise(cluster))))).kernel())
+    simple = normalise(write_out(normalise(drop_sure_guards(cluster))))
+    return verify(_Lowering(one_pass(simple)).kernel())
 
 
 def sizes(cluster: Cluster) -> Iterator[Poly]:

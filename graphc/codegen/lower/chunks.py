@@ -1,20 +1,21 @@
 """Which axis threads share, and into how many pieces.
 
-Threads share the first long axis that no reduction crosses.  If there is none the first axis is cut, each chunk keeps
-private partial states, and a phase that runs once merges them in order.  Writes at run-time positions allow a cut only
-along an axis whose values write to different places.
+Threads share the first long axis that no reduction crosses; where an array lies along it, neighbours stay together.  If
+there is none the first axis is cut, each chunk keeps private partial states, and a phase that runs once merges them in
+order.  Writes at run-time positions allow a cut only along an axis whose values write to different places.
 """
 
 from __future__ import annotations
 
 from graphc.codegen.nest.chunk import Chunk
-from graphc.codegen.nest.cluster import Cluster, Reduction, Value, Write
+from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
 from graphc.codegen.nest.costs import cost
 from graphc.ir.poly import Poly
 
 LONG = 256  # shortest vector axis worth cutting into chunks
 MANY = 16  # an axis this long feeds every thread
 COLUMNS = 512  # chunks of the vector axis are multiples of this
+NEIGHBOURS = 32  # of an axis that an array lies along in memory, while vectors run across: they share cache lines
 
 
 def choose_chunk(cluster: Cluster) -> Chunk | None:
@@ -22,8 +23,7 @@ def choose_chunk(cluster: Cluster) -> Chunk | None:
     axis = _axis(cluster)
     if axis is None:
         return None
-    unit = COLUMNS if axis == list(cluster.axes)[-1] else 1
-    return worthwhile(Chunk(axis, cluster.axes[axis], _work(cluster), unit))
+    return worthwhile(Chunk(axis, cluster.axes[axis], _work(cluster), _unit(cluster, axis)))
 
 
 def worthwhile(chunk: Chunk) -> Chunk | None:
@@ -43,8 +43,24 @@ def _axis(cluster: Cluster) -> str | None:
     apart = [a for a in cluster.axes if all(writes_apart(cluster, e, a) for e in scattered)]
     free = [a for a in apart if a not in crossed and _length(cluster, a) >= _enough(cluster, a)]
     if free:
-        return next((a for a in free if _length(cluster, a) >= MANY), max(free, key=lambda a: _length(cluster, a)))
+        pieces = {a: _length(cluster, a) / (_unit(cluster, a) if a != list(cluster.axes)[-1] else 1) for a in free}
+        return next((a for a in free if pieces[a] >= MANY), max(free, key=lambda a: pieces[a]))
     return next(iter(cluster.axes), None) if not scattered else None
+
+
+def _unit(cluster: Cluster, axis: str) -> int:
+    """What chunks of an axis are multiples of."""
+    last = list(cluster.axes)[-1]
+    if axis == last:
+        return COLUMNS
+    places = [v.place for v in cluster.values if v.place] + [e.place for e in cluster.effects if isinstance(e, Write)]
+    return NEIGHBOURS if any(_runs_across(p, axis, last) for p in places) else 1
+
+
+def _runs_across(p: Place, axis: str, last: str) -> bool:
+    """Contiguous along an axis, and not along the vector axis."""
+    step = p.at.coefficient(last)
+    return p.at.coefficient(axis).constant in (-1, 1) and bool(step.terms) and step.constant not in (-1, 1)
 
 
 def _enough(cluster: Cluster, axis: str) -> int:

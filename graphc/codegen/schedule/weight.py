@@ -26,6 +26,7 @@ from graphc.codegen.nest.loops import (
 LIMIT = 240  # vector instructions in all the copies of a body
 STRIDED = 16  # an access lane by lane
 VECTOR_BYTES = 64
+WIDEST = 8  # bytes of an item
 MOST_LANES = 16
 
 
@@ -49,9 +50,14 @@ def _weight(s: Stmt, var: str) -> int:
 
 
 def lanes(s: Loop, buffers: Mapping[str, str], states: Mapping[str, tuple[str, ...]]) -> int:
-    """64 bytes of the widest type that a loop computes with, at most 16 lanes."""
-    types = {t for x in statements(s.body) for t in _types(x, buffers, states)}
-    return min(MOST_LANES, VECTOR_BYTES // max((ITEMSIZE[t] for t in types), default=4))
+    """64 bytes of the widest type that a loop computes with, at most 16 lanes.
+
+    Where most of it is narrower, the few wide values take two registers: full vectors of the others are worth more.
+    """
+    types = [(t, x) for x in statements(s.body) for t in _types(x, buffers, states) if t != "bool"]
+    wide = [x for t, x in types if ITEMSIZE[t] == WIDEST]
+    few = 2 * len(wide) < len(types) and not any(isinstance(x, Let) and cost(x.op) > 1 for x in wide)
+    return MOST_LANES if few else VECTOR_BYTES // WIDEST
 
 
 def _types(s: Stmt, buffers: Mapping[str, str], states: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
