@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from graphc.codegen.llvm.division import floor_divide, modulo, quotient, rest
 from graphc.codegen.llvm.emit_loop import write_rarely
+from graphc.codegen.llvm.rounding import saturated
 from graphc.codegen.llvm.types import (
     BITS_OF,
     REAL_OF,
@@ -268,9 +269,11 @@ class Builder(Writer):
     def _from_float(self, x: Operand, dtype: str) -> Operand:
         if is_float(dtype):
             return self._unary("fpext" if dtype == "f64" else "fptrunc", x, dtype)
-        name = "fptoui.sat" if is_unsigned(dtype) else "fptosi.sat"
-        overloads = (item_type(dtype), x.lanes), (item_type(x.dtype), x.lanes)
-        return self.call(self.intrinsic_name(name, *overloads), dtype, x.lanes, x)
+        return saturated(self, x, dtype)
+
+    def truncated(self, x: Operand, dtype: str) -> Operand:
+        """The integer part of a float; undefined beyond the range of the type."""
+        return self._unary("fptoui" if is_unsigned(dtype) else "fptosi", x, dtype)
 
     def _resize(self, x: Operand, dtype: str) -> Operand:
         have, want = bit_width(x.dtype), bit_width(dtype)
