@@ -94,10 +94,18 @@ def odd(f: Function, cubic: Real) -> Function:
     return near(lambda s: cubic, 1e-30, lambda s: (f(mp.sqrt(s)) / mp.sqrt(s) - 1) / s)
 
 
-def erfcx(u: Real) -> Real:
-    """e^(a^2) erfc(a) (a + 1), which is close to 1 everywhere, at u = 3 / (a + 1) - 1."""
-    a = 3 / (u + 1) - 1
-    return mp.exp(a * a) * mp.erfc(a) * (a + 1)
+ERFCX_SLOPE = 1.125
+ERFCX_SHIFT = {"f32": 2.5, "f64": 3.5}  # k: which of a few has the smallest error
+
+
+def erfcx(k: float) -> Function:
+    """e^(a^2) erfc(a) (1 + slope a) at u = (a - k) / (a + k), between 0.63 and 1."""
+
+    def f(u: Real) -> Real:
+        a = k * (1 + u) / (1 - u)
+        return mp.exp(a * a) * mp.erfc(a) * (1 + ERFCX_SLOPE * a)
+
+    return f
 
 
 def atanh_tail(z: Real) -> Real:
@@ -172,7 +180,13 @@ TARGETS = {
         lambda s: mp.mpf(1),
     ),
     "ERF_TAIL": Target("-log(1 - erf(x))", lambda a: -mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a)),
-    "ERFCX": Target("e^(a^2) erfc(a) (a + 1), x = 3 / (a + 1) - 1", erfcx, lambda u: 1 / erfcx(u)),
+    **{
+        f"ERFCX_{dtype}": Target(
+            f"e^(a^2) erfc(a) (1 + {ERFCX_SLOPE} a), x = (a - {k}) / (a + {k})", erfcx(k), lambda u, f=erfcx(k): 1 / f(u)
+        )
+        for dtype, k in ERFCX_SHIFT.items()
+    },
+    "INVERSE_CBRT": Target("x^(-1/3)", lambda x: 1 / mp.cbrt(x), mp.cbrt),
     "LGAMMA": Target(
         "(log(Gamma(2 + t)) - t psi(2)) / t^2",
         near(lambda t: mp.polygamma(1, 2) / 2 + t * mp.polygamma(2, 2) / 6, 1e-20, log_gamma_bend),
@@ -255,8 +269,10 @@ FITS = [
     Fit("ERF", "f64", "ERF", 0, 1, 15),
     Fit("ERF_TAIL", "f32", "ERF_TAIL", 1, 4, 8),
     Fit("ERF_TAIL", "f64", "ERF_TAIL", 1, 6, 22),
-    Fit("ERFCX", "f32", "ERFCX", 3 / 11.5 - 1, 3 / 1.49 - 1, 11),
-    Fit("ERFCX", "f64", "ERFCX", 3 / 28.5 - 1, 3 / 1.49 - 1, 28),
+    Fit("ERFCX", "f32", "ERFCX_f32", -1, 7.8 / 12.8, 10),
+    Fit("ERFCX", "f64", "ERFCX_f64", -1, 24 / 31, 23),
+    Fit("INVERSE_CBRT", "f32", "INVERSE_CBRT", 0.75, 1.5, 5),
+    Fit("INVERSE_CBRT", "f64", "INVERSE_CBRT", 0.75, 1.5, 6),
     Fit("LGAMMA", "f32", "LGAMMA", -0.5, 0.5, 9),
     Fit("LGAMMA", "f64", "LGAMMA", -0.5, 0.5, 18),
     Fit("STIRLING", "f32", "STIRLING", 0, 0.16, 4),

@@ -66,6 +66,7 @@ def error_functions(x: Array) -> tuple[Array, Array]:
 
 REFERENCES: dict[str, Callable[..., Any]] = {
     "asin": np.arcsin,
+    "rsqrt": lambda x: 1 / np.sqrt(x),
     "acos": np.arccos,
     "atan": np.arctan,
     "atan2": np.arctan2,

@@ -319,9 +319,6 @@ class Builder(Writer):
     def _round(self, name: str, x: Operand) -> Operand:
         return self.intrinsic(name, x) if is_float(x.dtype) else x
 
-    def sqrt(self, x: Operand) -> Operand:
-        return self.intrinsic("sqrt", x)
-
     def copysign(self, x: Argument, y: Argument) -> Operand:
         return self.intrinsic("copysign", *self.match(x, y))
 
@@ -338,6 +335,10 @@ class Builder(Writer):
     def getmant(self, x: Operand, imm: int) -> Operand:
         """The mantissa of x in the interval and with the sign rule that `imm` encodes (Intel SDM, VGETMANTPS)."""
         return self._avx512("mask.getmant", x, x, f"i32 {imm}", x, _every_lane(x), "i32 4")
+
+    def rsqrt14(self, x: Operand) -> Operand:
+        """1 / sqrt(x) to 14 bits; exact where that is 0 or infinite, NaN below 0, subnormals included."""
+        return self._x86(f"rsqrt14.{'ps' if x.dtype == 'f32' else 'pd'}.512", x, x, x, _every_lane(x))
 
     def scalef(self, x: Operand, n: Operand) -> Operand:
         """x * 2**floor(n), rounded once."""

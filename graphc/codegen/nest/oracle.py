@@ -117,6 +117,7 @@ class Oracle:
     isnan = _lifted(np.isnan, "bool")
     maximum, minimum = _lifted(np.maximum), _lifted(np.minimum)
     floor, ceil, rint, trunc = (_lifted(f) for f in (np.floor, np.ceil, np.rint, np.trunc))
+    rsqrt, cbrt = _lifted(lambda x: 1 / np.sqrt(x)), _lifted(np.cbrt)
     sqrt, copysign, pow, atan2 = (_lifted(f) for f in (np.sqrt, np.copysign, np.power, np.arctan2))
     exp, exp2, expm1 = _lifted(np.exp), _lifted(np.exp2), _lifted(np.expm1)
     log, log2, log10, log1p = (_lifted(f) for f in (np.log, np.log2, np.log10, np.log1p))

@@ -22,12 +22,13 @@ from graphc.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, sinh, t
 from graphc.codegen.vecmath.inverse_trigonometric import acos, asin, atan, atan2
 from graphc.codegen.vecmath.logarithm import log, log1p, log2, log10
 from graphc.codegen.vecmath.power import pow  # noqa: A004
+from graphc.codegen.vecmath.roots import cbrt, rsqrt, sqrt
 from graphc.codegen.vecmath.trigonometric import cos, sin, tan
 
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     f.__name__: f
     for f in (
-        *(exp, exp2, expm1, sigmoid, log, log2, log10, log1p, pow),
+        *(exp, exp2, expm1, sigmoid, log, log2, log10, log1p, pow, sqrt, rsqrt, cbrt),
         *(sin, cos, tan, asin, acos, atan, atan2),
         *(sinh, cosh, tanh, asinh, acosh, atanh, erf, erfc),
         *(lgamma, digamma, trigamma),
@@ -44,6 +45,9 @@ ULP: Final[dict[str, tuple[float, float]]] = {  # in f32 and f64
     "log10": (1.75, 2.0),
     "log1p": (1.25, 1.5),
     "pow": (1.5, 1.5),
+    "sqrt": (0.5, 0.5),
+    "rsqrt": (1.5, 1.5),
+    "cbrt": (0.75, 0.75),
     "sin": (1.75, 1.75),
     "cos": (1.75, 1.75),
     "tan": (2.25, 2.0),
@@ -58,7 +62,7 @@ ULP: Final[dict[str, tuple[float, float]]] = {  # in f32 and f64
     "acosh": (2.25, 2.5),
     "atanh": (1.0, 1.0),
     "erf": (1.5, 1.75),
-    "erfc": (2.0, 1.75),
+    "erfc": (2.25, 2.25),
     "lgamma": (0.75, 3.0),
     "digamma": (0.75, 4.0),
     "trigamma": (0.75, 5.0),

@@ -41,13 +41,15 @@ def exp(b: Builder, x: Operand) -> Operand:
 
 def exp_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
     """e^(x + low), low below an ulp of x."""
-    n, head, tail = exp_parts(b, x, low)
+    n, head, tail = exp_parts(b, clamp(b, x, *FINITE[x.dtype]), low)
     return scale(b, b.xadd(head, tail), n)
 
 
 def exp_parts(b: Builder, x: Operand, low: Operand | None = None) -> Scaled:
-    """(n, head, tail): e^(x + low) = (head + tail) 2^floor(n), head + tail being more digits than one float holds."""
-    x = clamp(b, x, *FINITE[x.dtype])
+    """(n, head, tail): e^(x + low) = (head + tail) 2^floor(n), head + tail being more digits than one float holds.
+
+    x is near the finite range, so that n is small.
+    """
     return _sixteenths(b, x, low) if x.dtype == "f64" and b.wide(x) else _halves(b, x, low)
 
 

@@ -102,7 +102,7 @@ def _in_two_parts(b: Builder, x: Operand) -> Reduced:
 
 
 def _reduce_in_double(b: Builder, x: Operand) -> Reduced:
-    """An f32 as an f64, which is near far longer."""
-    n, wide, _ = reduce(b, b.cast(x, "f64"), _rounded_once)
+    """An f32 as an f64, which is near far longer; n may be so large that one f64 holds too few digits of r."""
+    n, wide, rest = reduce(b, b.cast(x, "f64"), _in_two_parts)
     r = b.cast(wide, "f32")
-    return b.cast(n, "i32"), r, b.cast(b.xsub(wide, b.cast(r, "f64")), "f32")
+    return b.cast(n, "i32"), r, b.cast(b.xadd(b.xsub(wide, b.cast(r, "f64")), rest), "f32")

@@ -75,8 +75,12 @@ sqrt: Primitive = elementwise(
     "sqrt", np.sqrt, lambda b, x: b.sqrt(x), lambda y, x: (div(constant_like(0.5, y), y),), cases=unary(0.1, 9)
 )
 rsqrt: Primitive = elementwise(
-    "rsqrt", lambda x: (1 / np.sqrt(x)).astype(x.dtype), lambda b, x: b.div(1.0, b.sqrt(x)),
+    "rsqrt", lambda x: (1 / np.sqrt(x)).astype(x.dtype), lambda b, x: b.rsqrt(x),
     lambda y, x: (mul(div(y, x), -0.5),), cases=unary(0.1, 9), ulp=1.5,
+)  # fmt: skip
+cbrt: Primitive = elementwise(
+    "cbrt", np.cbrt, lambda b, x: b.cbrt(x), lambda y, x: (div(constant_like(1 / 3, y), mul(y, y)),),
+    cases=unary(0.1, 9), ulp=1,
 )  # fmt: skip
 
 sin: Primitive = elementwise("sin", np.sin, lambda b, x: b.sin(x), lambda y, x: (cos(x),), cases=unary(-9, 9), ulp=2.5)
