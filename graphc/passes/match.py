@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.ir.graph import current_graph
 from graphc.ir.node import Node, Value
-from graphc.ir.ops.arithmetic import absolute, mul
+from graphc.ir.ops.arithmetic import absolute, add, mul
 from graphc.ir.ops.maths import exp, sigmoid
 from graphc.ir.ops.reduce import sum_
 from graphc.ir.ops.shape import expand, permute, reshape
@@ -81,9 +81,24 @@ def reshape_to(x: Value, shape: Shape) -> Value:
 
 
 def has_no_sign(x: Value) -> bool:
-    """Positive, 0.0 or NaN, never -0.0, by the operation that made it."""
-    while x.op is sum_:
-        x = x.node.inputs[0]
+    """Positive, 0.0 or NaN, never -0.0, by the operations that made it."""
+    while (below := _of_the_same_sign(x)) is not None:
+        x = below
     if x.op is mul:
         return x.node.inputs[0] == x.node.inputs[1]
     return x.op in (absolute, exp, sigmoid)
+
+
+def _of_the_same_sign(x: Value) -> Value | None:
+    """What x is a sum or a repetition of, or v where x is v + c or v * c for a number c above 0."""
+    if x.op is sum_ or x.op in _REPEATING:
+        return x.node.inputs[0]
+    if x.op is not add and x.op is not mul:
+        return None
+    left, right = x.node.inputs
+    return left if _is_above_zero(right) else right if _is_above_zero(left) else None
+
+
+def _is_above_zero(v: Value) -> bool:
+    c = item(v)
+    return c is not None and bool(c > 0)
