@@ -252,7 +252,6 @@ FITS = [
     Fit("COS", "f32", "COS", 0, 0.64, 3),
     Fit("COS", "f64", "COS", 0, 0.64, 6),
     Fit("TAN", "f32", "TAN", 0, 0.64, 7),
-    Fit("TAN", "f64", "TAN", 0, 0.73, 16),
     Fit("ASIN", "f32", "ASIN", 0, 0.25, 6),
     Fit("ASIN", "f64", "ASIN", 0, 0.25, 13),
     Fit("ATAN", "f32", "ATAN", 0, 1, 9),

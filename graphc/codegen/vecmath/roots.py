@@ -28,10 +28,23 @@ def sqrt(b: Builder, x: Operand) -> Operand:
     """The square root, rounded correctly; NaN below 0, -0 for -0."""
     if not b.wide(x):
         return b.intrinsic("sqrt", x)
-    estimate = at_most(b, b.abs(b.rsqrt14(x)), HUGE[x.dtype])
     ordinary = b.and_(b.ge(x, EXACT_FROM[x.dtype]), b.lt(x, INF))
     hard = b.and_(b.not_(ordinary), b.ne(x, 0.0))
-    return b.rarely(hard, [_by_estimate(b, x, estimate)], _by_instruction, x)[0]
+    return b.rarely(hard, [_by_estimate(b, x, _bounded_estimate(b, x))], _by_instruction, x)[0]
+
+
+def quick_sqrt(b: Builder, x: Operand) -> Operand:
+    """The square root of 0 or a number of moderate size, within an ulp, beside other code.
+
+    The instruction for f32 is done by the time that the code around it is; that for f64 would hold it up.
+    """
+    if x.dtype == "f32" or not b.wide(x):
+        return b.intrinsic("sqrt", x)
+    return _by_estimate(b, x, _bounded_estimate(b, x))
+
+
+def _bounded_estimate(b: Builder, x: Operand) -> Operand:
+    return at_most(b, b.abs(b.rsqrt14(x)), HUGE[x.dtype])
 
 
 def _by_instruction(b: Builder, x: Operand) -> tuple[Operand]:
