@@ -371,7 +371,8 @@ def log_tables() -> Iterator[tuple[str, list[float]]]:
 class Pieces:
     """A function cut into intervals; on each it is value + z p(z), z the distance from its centre.
 
-    The first is centred on 0, where the value stands for z itself: f(z) = z + z p(z) keeps the digits of small z.
+    The first interval of an odd function is centred on 0, where the value stands for z itself: f(z) = z + z p(z) keeps
+    the digits of small z.
     """
 
     name: str
@@ -379,6 +380,7 @@ class Pieces:
     dtype: str
     bounds: list[tuple[Real, Real]]
     n: int
+    odd: bool = True
 
     def step(self, x: float) -> float:
         return math.ulp(x) if self.dtype == "f64" else math.ulp(x) * 2.0**29
@@ -395,11 +397,12 @@ class Pieces:
     def row(self, lo: Real, hi: Real) -> list[float]:
         c = mp.mpf(self.centre(lo, hi) if lo > 0 else 0.0)
         value = mp.mpf(self.round(self.f(c)))
-        if self.round(self.f(lo)) == 1.0:
+        if self.odd and self.round(self.f(lo)) == 1.0:
             return [float(c), 1.0] + [0.0] * self.n
-        own = 1 if lo <= 0 else 0
+        first = self.odd and lo <= 0
+        own = 1 if first else 0
         slope = near(lambda z: mp.diff(self.f, c) - own, 1e-25, lambda z: (self.f(c + z) - self.f(c)) / z - own)
-        weight = (lambda z: 1 / (1 + slope(z))) if lo <= 0 else (lambda z: abs(z) + (hi - lo) / 100)
+        weight = (lambda z: 1 / (1 + slope(z))) if first else (lambda z: abs(z) + (hi - lo) / 100)
         coefficients, _ = remez(slope, weight, max(lo, mp.mpf(0)) - c, hi - c, self.n)
         return [float(c), float(value), *map(float, coefficients)]
 
@@ -422,6 +425,7 @@ PIECES = [
     Pieces("TANH_PIECES", mp.tanh, "f32", octaves(-4), 6),
     Pieces("ERF_PIECES", mp.erf, "f32", octaves(-4), 6),
     Pieces("ERF_PIECES_DOUBLE", mp.erf, "f64", even(16, 2.5), 12),
+    Pieces("ERFCX_PIECES", lambda a: mp.exp(a * a) * mp.erfc(a), "f32", even(32, 3), 6, odd=False),
 ]
 
 

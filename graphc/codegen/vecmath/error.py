@@ -8,7 +8,7 @@ from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp, exp_parts
 from graphc.codegen.vecmath.forms import at_most, estrin, multiply_exactly, scale
-from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table
+from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table, erfcx_by_table
 
 if TYPE_CHECKING:
     from graphc.codegen.llvm.builder import Builder
@@ -38,11 +38,19 @@ def erfc(b: Builder, x: Operand) -> Operand:
     """e^(-x^2) erfcx(x), rounded little more than once; 2 - erfc(-x) for negative x."""
     a = at_most(b, b.abs(x), ERFC_ZERO[x.dtype])
     n, head, tail = exp_parts(b, *map(b.neg, multiply_exactly(b, a, a)))
-    value, low = _erfcx(b, a)
+    if x.dtype == "f32" and b.wide(x):
+        value = erfcx_by_table(b, a)
+        product = b.fma(tail, value, value)  # head is 1
+    else:
+        product = _precise_product(b, head, tail, *_erfcx(b, a))
+    value = scale(b, product, n)
+    return b.select(b.lt(x, 0.0), b.xsub(2.0, value), value)
+
+
+def _precise_product(b: Builder, head: Operand, tail: Operand, value: Operand, low: Operand) -> Operand:
+    """(head + tail) (value + low)"""
     product, error = multiply_exactly(b, head, value)
-    error = b.fma(tail, value, b.fma(low, b.add(head, tail), error))
-    tail = scale(b, b.xadd(product, error), n)
-    return b.select(b.lt(x, 0.0), b.xsub(2.0, tail), tail)
+    return b.xadd(product, b.fma(tail, value, b.fma(low, b.add(head, tail), error)))
 
 
 def _erfcx(b: Builder, a: Operand) -> tuple[Operand, Operand]:
