@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp, exp_parts
-from graphc.codegen.vecmath.forms import at_most, estrin, multiply_exactly, scale
+from graphc.codegen.vecmath.forms import add_exactly, at_most, estrin, multiply_exactly, scale
 from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table, erfcx_by_table
 
 if TYPE_CHECKING:
@@ -56,18 +56,16 @@ def _precise_product(b: Builder, head: Operand, tail: Operand, value: Operand, l
 def _erfcx(b: Builder, a: Operand) -> tuple[Operand, Operand]:
     """e^(a^2) erfc(a) in two parts for a >= 0, as p((a - k) / (a + k)) / (1 + slope a), p being flat, between 0.63 and 1.
 
-    A form like that of Shepherd & Laframboise 1981, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x".  One
-    division serves both quotients; the second part corrects what it and the divisor are wrong by.
+    A form like that of Shepherd & Laframboise 1981, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x".  The
+    second part corrects what the quotient and its divisor are wrong by.
     """
     k = ERFCX_SHIFT[a.dtype]
     divisor = b.fma(a, ERFCX_SLOPE, 1.0)
     lost = b.fma(a, ERFCX_SLOPE, b.xsub(1.0, divisor))
-    shifted = b.xadd(a, k)
-    both = b.div(1.0, b.xmul(divisor, shifted))
-    inverse = b.mul(both, shifted)
-    u = b.fma(b.mul(both, divisor), -2 * k, 1.0)
+    inverse = b.div(1.0, divisor)
+    u = b.fma(b.div(1.0, b.xadd(a, k)), -2 * k, 1.0)
     first, *rest = c.ERFCX[a.dtype]
-    p = b.fma(u, estrin(b, u, rest), first)
+    p, p_low = add_exactly(b, first, b.xmul(u, estrin(b, u, rest)))
     value = b.xmul(p, inverse)
     left = b.fma(b.neg(value), lost, b.fma(b.neg(value), divisor, p))
-    return value, b.mul(left, inverse)
+    return value, b.mul(b.add(left, p_low), inverse)
