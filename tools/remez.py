@@ -94,7 +94,7 @@ def odd(f: Function, cubic: Real) -> Function:
     return near(lambda s: cubic, 1e-30, lambda s: (f(mp.sqrt(s)) / mp.sqrt(s) - 1) / s)
 
 
-ERFCX_SLOPE = 1.125
+ERFCX_SLOPE = 1.125  # close to 2 / sqrt(pi)
 ERFCX_SHIFT = {"f32": 2.5, "f64": 3.5}  # k: which of a few has the smallest error
 
 
@@ -146,6 +146,11 @@ class Target:
     weight: Function
 
 
+def erfcx_target(k: float) -> Target:
+    f = erfcx(k)
+    return Target(f"e^(a^2) erfc(a) (1 + {ERFCX_SLOPE} a), x = (a - {k}) / (a + {k})", f, lambda u: 1 / f(u))
+
+
 TARGETS = {
     "EXP": Target(
         "(e^x - 1 - x) / x^2",
@@ -180,12 +185,7 @@ TARGETS = {
         lambda s: mp.mpf(1),
     ),
     "ERF_TAIL": Target("-log(1 - erf(x))", lambda a: -mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a)),
-    **{
-        f"ERFCX_{dtype}": Target(
-            f"e^(a^2) erfc(a) (1 + {ERFCX_SLOPE} a), x = (a - {k}) / (a + {k})", erfcx(k), lambda u, f=erfcx(k): 1 / f(u)
-        )
-        for dtype, k in ERFCX_SHIFT.items()
-    },
+    **{f"ERFCX_{dtype}": erfcx_target(k) for dtype, k in ERFCX_SHIFT.items()},
     "INVERSE_CBRT": Target("x^(-1/3)", lambda x: 1 / mp.cbrt(x), mp.cbrt),
     "LGAMMA": Target(
         "(log(Gamma(2 + t)) - t psi(2)) / t^2",

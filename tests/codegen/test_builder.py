@@ -316,5 +316,6 @@ def test_float_to_integer_saturates(source: str, dtype: str, vector: bool) -> No
     values = (2.0 ** r.uniform(0, 70, 200) * r.choice([-1, 1], 200)).astype(t)
     x = np.concatenate([edges, -edges, *near, values])
     exact = [0 if np.isnan(v) else min(max(v, info.min), info.max) for v in x.tolist()]
-    got = run_elementwise([Let("y", "cast", ("x",), dtype)], {"x": (source, x)}, width_of(source, dtype) if vector else 1)
+    width = width_of(source, dtype) if vector else 1
+    got = run_elementwise([Let("y", "cast", ("x",), dtype)], {"x": (source, x)}, width)
     assert got["y"].tolist() == [int(v) for v in exact]

@@ -54,7 +54,7 @@ def _precise_product(b: Builder, head: Operand, tail: Operand, value: Operand, l
 
 
 def _erfcx(b: Builder, a: Operand) -> tuple[Operand, Operand]:
-    """e^(a^2) erfc(a) in two parts for a >= 0, as p((a - k) / (a + k)) / (1 + slope a), p being flat, between 0.63 and 1.
+    """e^(a^2) erfc(a) in two parts for a >= 0, as p((a - k) / (a + k)) / (1 + slope a), p between 0.63 and 1.
 
     A form like that of Shepherd & Laframboise 1981, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x".  The
     second part corrects what the quotient and its divisor are wrong by.

@@ -1,8 +1,8 @@
 """Functions by table: an interval's centre, the value there, a short polynomial of the distance (AVX-512 only).
 
 The centres are floats at which the function is nearly a float too (Gal & Bachelis 1991, "An accurate elementary
-mathematical library"), so value + z p(z) is rounded once, at the end.  The first interval of an odd function is centred on
-0 and adds z itself.
+mathematical library"), so value + z p(z) is rounded once, at the end.  The first interval of an odd function is centred
+on 0 and adds z itself.
 """
 
 from __future__ import annotations
