@@ -29,6 +29,7 @@ Function = Callable[[Real], Real]
 LN2 = mp.log(2)
 STIRLING = mp.log(2 * mp.pi) / 2 - mp.mpf(0.5)
 DIGAMMA_ROOT = mp.findroot(mp.digamma, 1.4616)
+DIGAMMA_SLOPE = mp.polygamma(1, DIGAMMA_ROOT)
 GRID = 400  # points on which the error curve is searched for its extrema
 FLOOR = 10**-4  # of the largest weight: keeps the exchange regular where the weight vanishes
 
@@ -198,13 +199,13 @@ TARGETS = {
         near(lambda z: mp.mpf(0), 1e-25, lambda z: mp.sqrt(z) / mp.loggamma(1 / mp.sqrt(z))),
     ),
     "DIGAMMA": Target(
-        "psi(root + t) / t",
+        "(psi(root + t) - t psi'(root)) / t^2",
         near(
-            lambda t: mp.polygamma(1, DIGAMMA_ROOT) + t * mp.polygamma(2, DIGAMMA_ROOT) / 2,
-            1e-25,
-            lambda t: mp.digamma(DIGAMMA_ROOT + t) / t,
+            lambda t: mp.polygamma(2, DIGAMMA_ROOT) / 2 + t * mp.polygamma(3, DIGAMMA_ROOT) / 6,
+            1e-20,
+            lambda t: (mp.digamma(DIGAMMA_ROOT + t) / t - DIGAMMA_SLOPE) / t,
         ),
-        near(lambda t: mp.mpf(1), 1e-25, lambda t: t / mp.digamma(DIGAMMA_ROOT + t)),
+        near(lambda t: mp.mpf(0), 1e-25, lambda t: abs(t * t / mp.digamma(DIGAMMA_ROOT + t))),
     ),
     "DIGAMMA_TAIL": Target(
         "(log(y) - 1 / (2 y) - psi(y)) y^2, x = 1 / y^2",
@@ -276,8 +277,8 @@ FITS = [
     Fit("LGAMMA", "f64", "LGAMMA", -0.5, 0.5, 18),
     Fit("STIRLING", "f32", "STIRLING", 0, 0.16, 4),
     Fit("STIRLING", "f64", "STIRLING", 0, 0.16, 12),
-    Fit("DIGAMMA", "f32", "DIGAMMA", -0.4617, 0.5384, 12),
-    Fit("DIGAMMA", "f64", "DIGAMMA", -0.4617, 0.5384, 23),
+    Fit("DIGAMMA", "f32", "DIGAMMA", -0.4617, 0.5384, 11),
+    Fit("DIGAMMA", "f64", "DIGAMMA", -0.4617, 0.5384, 22),
     Fit("DIGAMMA_TAIL", "f32", "DIGAMMA_TAIL", 0, 0.25, 5),
     Fit("DIGAMMA_TAIL", "f64", "DIGAMMA_TAIL", 0, 0.25, 16),
     Fit("TRIGAMMA_TAIL", "f32", "TRIGAMMA_TAIL", 0, 0.25, 6),
@@ -320,6 +321,7 @@ CONSTANTS = [  # name, value, bits of the first part in f32 and f64
     ("STIRLING_CONSTANT", STIRLING, None, None),
     ("DIGAMMA_OF_TWO", mp.digamma(2), None, None),
     ("DIGAMMA_ROOT", DIGAMMA_ROOT, None, None),
+    ("DIGAMMA_SLOPE", DIGAMMA_SLOPE, None, None),
 ]
 
 
