@@ -1,8 +1,8 @@
 """The logarithm of the gamma function and its derivatives: formulas of Abramowitz & Stegun, chapter 6.
 
 lgamma, digamma (psi) and trigamma are primitives; the derivative of trigamma is an expression of others, so lgamma can
-be differentiated as often as one likes.  Compiled code is within 2.75 units in the last place for positive arguments; of
-a negative argument, where they are a difference, within 5, in units of the larger of 1 and its terms.
+be differentiated as often as one likes.  Compiled code is within 2.75 units in the last place for positive arguments;
+of a negative argument, where they are a difference, within 5, in units of the larger of 1 and its terms.
 """
 
 from __future__ import annotations
