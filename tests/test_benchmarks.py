@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import peers, report
+import graphc as gx
+from benchmarks import peers, report, vector_maths
 from benchmarks.check import complaint, reference
 from benchmarks.measure import interleaved
 from benchmarks.workloads import NOT_EXPRESSIBLE, WORKLOADS
@@ -81,3 +82,20 @@ def test_systems_take_turns():
     assert set(times) == {"a", "b"} and all(t > 0 for t in times.values())
     turns = [x for x, y in zip(order, [*order[1:], ""], strict=True) if x != y]
     assert "".join(turns).endswith("ab" * 5)
+
+
+def test_every_function_of_the_table_computes():
+    """In every type, as a user calls it; NumPy's own value beside it where NumPy has the function."""
+    for row in vector_maths.ROWS:
+        for dtype in row.dtypes:
+            rng = np.random.default_rng(0)
+            arrays = [rng.uniform(*interval, 40).astype(dtype) for interval in row.operands]
+            got = gx.jit(row.function)(*arrays)
+            if row.in_numpy:
+                np.testing.assert_allclose(got, row.function(*arrays), rtol=1e-5, err_msg=row.name)
+
+
+def test_slower_functions_are_bold():
+    row = next(r for r in vector_maths.ROWS if r.name == "exp")
+    assert vector_maths.line(row, "float32", {"graphc": 2.0, "numpy": 3.0, "torch": 1.0})[-2] == "**0.50**"
+    assert vector_maths.line(row, "float32", {"graphc": 2.0, "numpy": 1.9})[-2:] == ["0.95", "1"]

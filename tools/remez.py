@@ -29,6 +29,7 @@ Function = Callable[[Real], Real]
 LN2 = mp.log(2)
 STIRLING = mp.log(2 * mp.pi) / 2 - mp.mpf(0.5)
 DIGAMMA_ROOT = mp.findroot(mp.digamma, 1.4616)
+DIGAMMA_SLOPE = mp.polygamma(1, DIGAMMA_ROOT)
 GRID = 400  # points on which the error curve is searched for its extrema
 FLOOR = 10**-4  # of the largest weight: keeps the exchange regular where the weight vanishes
 
@@ -94,10 +95,18 @@ def odd(f: Function, cubic: Real) -> Function:
     return near(lambda s: cubic, 1e-30, lambda s: (f(mp.sqrt(s)) / mp.sqrt(s) - 1) / s)
 
 
-def erfcx(u: Real) -> Real:
-    """e^(a^2) erfc(a) (a + 1), which is close to 1 everywhere, at u = 3 / (a + 1) - 1."""
-    a = 3 / (u + 1) - 1
-    return mp.exp(a * a) * mp.erfc(a) * (a + 1)
+ERFCX_SLOPE = 1.125  # close to 2 / sqrt(pi)
+ERFCX_SHIFT = {"f32": 2.5, "f64": 3.5}  # k: which of a few has the smallest error
+
+
+def erfcx(k: float) -> Function:
+    """e^(a^2) erfc(a) (1 + slope a) at u = (a - k) / (a + k), between 0.63 and 1."""
+
+    def f(u: Real) -> Real:
+        a = k * (1 + u) / (1 - u)
+        return mp.exp(a * a) * mp.erfc(a) * (1 + ERFCX_SLOPE * a)
+
+    return f
 
 
 def atanh_tail(z: Real) -> Real:
@@ -138,6 +147,11 @@ class Target:
     weight: Function
 
 
+def erfcx_target(k: float) -> Target:
+    f = erfcx(k)
+    return Target(f"e^(a^2) erfc(a) (1 + {ERFCX_SLOPE} a), x = (a - {k}) / (a + {k})", f, lambda u: 1 / f(u))
+
+
 TARGETS = {
     "EXP": Target(
         "(e^x - 1 - x) / x^2",
@@ -172,7 +186,8 @@ TARGETS = {
         lambda s: mp.mpf(1),
     ),
     "ERF_TAIL": Target("-log(1 - erf(x))", lambda a: -mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a)),
-    "ERFCX": Target("e^(a^2) erfc(a) (a + 1), x = 3 / (a + 1) - 1", erfcx, lambda u: 1 / erfcx(u)),
+    **{f"ERFCX_{dtype}": erfcx_target(k) for dtype, k in ERFCX_SHIFT.items()},
+    "INVERSE_CBRT": Target("x^(-1/3)", lambda x: 1 / mp.cbrt(x), mp.cbrt),
     "LGAMMA": Target(
         "(log(Gamma(2 + t)) - t psi(2)) / t^2",
         near(lambda t: mp.polygamma(1, 2) / 2 + t * mp.polygamma(2, 2) / 6, 1e-20, log_gamma_bend),
@@ -184,13 +199,13 @@ TARGETS = {
         near(lambda z: mp.mpf(0), 1e-25, lambda z: mp.sqrt(z) / mp.loggamma(1 / mp.sqrt(z))),
     ),
     "DIGAMMA": Target(
-        "psi(root + t) / t",
+        "(psi(root + t) - t psi'(root)) / t^2",
         near(
-            lambda t: mp.polygamma(1, DIGAMMA_ROOT) + t * mp.polygamma(2, DIGAMMA_ROOT) / 2,
-            1e-25,
-            lambda t: mp.digamma(DIGAMMA_ROOT + t) / t,
+            lambda t: mp.polygamma(2, DIGAMMA_ROOT) / 2 + t * mp.polygamma(3, DIGAMMA_ROOT) / 6,
+            1e-20,
+            lambda t: (mp.digamma(DIGAMMA_ROOT + t) / t - DIGAMMA_SLOPE) / t,
         ),
-        near(lambda t: mp.mpf(1), 1e-25, lambda t: t / mp.digamma(DIGAMMA_ROOT + t)),
+        near(lambda t: mp.mpf(0), 1e-25, lambda t: abs(t * t / mp.digamma(DIGAMMA_ROOT + t))),
     ),
     "DIGAMMA_TAIL": Target(
         "(log(y) - 1 / (2 y) - psi(y)) y^2, x = 1 / y^2",
@@ -238,7 +253,6 @@ FITS = [
     Fit("COS", "f32", "COS", 0, 0.64, 3),
     Fit("COS", "f64", "COS", 0, 0.64, 6),
     Fit("TAN", "f32", "TAN", 0, 0.64, 7),
-    Fit("TAN", "f64", "TAN", 0, 0.73, 16),
     Fit("ASIN", "f32", "ASIN", 0, 0.25, 6),
     Fit("ASIN", "f64", "ASIN", 0, 0.25, 13),
     Fit("ATAN", "f32", "ATAN", 0, 1, 9),
@@ -255,14 +269,16 @@ FITS = [
     Fit("ERF", "f64", "ERF", 0, 1, 15),
     Fit("ERF_TAIL", "f32", "ERF_TAIL", 1, 4, 8),
     Fit("ERF_TAIL", "f64", "ERF_TAIL", 1, 6, 22),
-    Fit("ERFCX", "f32", "ERFCX", 3 / 11.5 - 1, 3 / 1.49 - 1, 11),
-    Fit("ERFCX", "f64", "ERFCX", 3 / 28.5 - 1, 3 / 1.49 - 1, 28),
+    Fit("ERFCX", "f32", "ERFCX_f32", -1, 7.8 / 12.8, 10),
+    Fit("ERFCX", "f64", "ERFCX_f64", -1, 24 / 31, 23),
+    Fit("INVERSE_CBRT", "f32", "INVERSE_CBRT", 0.75, 1.5, 5),
+    Fit("INVERSE_CBRT", "f64", "INVERSE_CBRT", 0.75, 1.5, 6),
     Fit("LGAMMA", "f32", "LGAMMA", -0.5, 0.5, 9),
     Fit("LGAMMA", "f64", "LGAMMA", -0.5, 0.5, 18),
     Fit("STIRLING", "f32", "STIRLING", 0, 0.16, 4),
     Fit("STIRLING", "f64", "STIRLING", 0, 0.16, 12),
-    Fit("DIGAMMA", "f32", "DIGAMMA", -0.4617, 0.5384, 12),
-    Fit("DIGAMMA", "f64", "DIGAMMA", -0.4617, 0.5384, 23),
+    Fit("DIGAMMA", "f32", "DIGAMMA", -0.4617, 0.5384, 11),
+    Fit("DIGAMMA", "f64", "DIGAMMA", -0.4617, 0.5384, 22),
     Fit("DIGAMMA_TAIL", "f32", "DIGAMMA_TAIL", 0, 0.25, 5),
     Fit("DIGAMMA_TAIL", "f64", "DIGAMMA_TAIL", 0, 0.25, 16),
     Fit("TRIGAMMA_TAIL", "f32", "TRIGAMMA_TAIL", 0, 0.25, 6),
@@ -305,6 +321,7 @@ CONSTANTS = [  # name, value, bits of the first part in f32 and f64
     ("STIRLING_CONSTANT", STIRLING, None, None),
     ("DIGAMMA_OF_TWO", mp.digamma(2), None, None),
     ("DIGAMMA_ROOT", DIGAMMA_ROOT, None, None),
+    ("DIGAMMA_SLOPE", DIGAMMA_SLOPE, None, None),
 ]
 
 
@@ -356,7 +373,8 @@ def log_tables() -> Iterator[tuple[str, list[float]]]:
 class Pieces:
     """A function cut into intervals; on each it is value + z p(z), z the distance from its centre.
 
-    The first is centred on 0, where the value stands for z itself: f(z) = z + z p(z) keeps the digits of small z.
+    The first interval of an odd function is centred on 0, where the value stands for z itself: f(z) = z + z p(z) keeps
+    the digits of small z.
     """
 
     name: str
@@ -364,6 +382,7 @@ class Pieces:
     dtype: str
     bounds: list[tuple[Real, Real]]
     n: int
+    odd: bool = True
 
     def step(self, x: float) -> float:
         return math.ulp(x) if self.dtype == "f64" else math.ulp(x) * 2.0**29
@@ -380,11 +399,12 @@ class Pieces:
     def row(self, lo: Real, hi: Real) -> list[float]:
         c = mp.mpf(self.centre(lo, hi) if lo > 0 else 0.0)
         value = mp.mpf(self.round(self.f(c)))
-        if self.round(self.f(lo)) == 1.0:
+        if self.odd and self.round(self.f(lo)) == 1.0:
             return [float(c), 1.0] + [0.0] * self.n
-        own = 1 if lo <= 0 else 0
+        first = self.odd and lo <= 0
+        own = 1 if first else 0
         slope = near(lambda z: mp.diff(self.f, c) - own, 1e-25, lambda z: (self.f(c + z) - self.f(c)) / z - own)
-        weight = (lambda z: 1 / (1 + slope(z))) if lo <= 0 else (lambda z: abs(z) + (hi - lo) / 100)
+        weight = (lambda z: 1 / (1 + slope(z))) if first else (lambda z: abs(z) + (hi - lo) / 100)
         coefficients, _ = remez(slope, weight, max(lo, mp.mpf(0)) - c, hi - c, self.n)
         return [float(c), float(value), *map(float, coefficients)]
 
@@ -407,6 +427,7 @@ PIECES = [
     Pieces("TANH_PIECES", mp.tanh, "f32", octaves(-4), 6),
     Pieces("ERF_PIECES", mp.erf, "f32", octaves(-4), 6),
     Pieces("ERF_PIECES_DOUBLE", mp.erf, "f64", even(16, 2.5), 12),
+    Pieces("ERFCX_PIECES", lambda a: mp.exp(a * a) * mp.erfc(a), "f32", even(32, 3), 6, odd=False),
 ]
 
 

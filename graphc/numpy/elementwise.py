@@ -170,6 +170,7 @@ multiply = binary(np.multiply, arithmetic.mul, boolean=logic.and_)
 divide = true_divide = binary(np.divide, arithmetic.div)
 floor_divide = binary(np.floor_divide, arithmetic.floordiv)
 remainder = mod = binary(np.remainder, arithmetic.mod)
+fmod = binary(np.fmod, arithmetic.fmod)
 power = pow = binary(np.power, maths.power)  # noqa: A001 - NumPy's name
 maximum = binary(np.maximum, logic.maximum, boolean=logic.or_)
 minimum = binary(np.minimum, logic.minimum, boolean=logic.and_)
@@ -188,6 +189,7 @@ rint = unary(np.rint, arithmetic.rint)
 # ---------------------------------------------------------------------------- powers, exponentials and logarithms
 
 sqrt = unary(np.sqrt, maths.sqrt)
+cbrt = unary(np.cbrt, maths.cbrt)
 exp = unary(np.exp, maths.exp)
 exp2 = unary(np.exp2, maths.exp2)
 expm1 = unary(np.expm1, maths.expm1)
@@ -255,6 +257,7 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "cbrt",
     "ceil",
     "copysign",
     "cos",
@@ -266,6 +269,7 @@ __all__ = [
     "expm1",
     "floor",
     "floor_divide",
+    "fmod",
     "greater",
     "greater_equal",
     "invert",

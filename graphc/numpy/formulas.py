@@ -49,11 +49,6 @@ def reciprocal(x: Any) -> Any:
     return ew.divide(1, x) if is_float(x) else where(ew.equal(ew.absolute(x), 1), x, 0)
 
 
-@formula(np.cbrt)
-def cbrt(x: Any) -> Any:
-    return ew.copysign(ew.power(ew.absolute(x), 1 / 3), x)
-
-
 @formula(np.fabs)
 def fabs(x: Any) -> Any:
     return ew.absolute(x)
@@ -126,13 +121,6 @@ def raised(x: Any, exponent: Any) -> Any:
 
 
 # ------------------------------------------------------------------------------------ remainders, parts, rounding
-
-
-@formula(np.fmod)
-def fmod(x: Any, y: Any) -> Any:
-    """The remainder with the sign of x."""
-    rest = ew.remainder(ew.absolute(x), ew.absolute(y))
-    return ew.copysign(rest, x) if is_float(x) else where(ew.less(x, 0), ew.negative(rest), rest)
 
 
 def divmod(x: Any, y: Any) -> tuple[Any, Any]:  # noqa: A001 - NumPy's name
@@ -283,8 +271,8 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
 
 
 __all__ = [
-    "around", "cbrt", "clip", "conj", "conjugate", "deg2rad", "degrees", "divmod", "fabs", "fix", "float_power",
-    "fmax", "fmin", "fmod", "heaviside", "hypot", "isclose", "isfinite", "isinf", "isneginf", "isposinf",
+    "around", "clip", "conj", "conjugate", "deg2rad", "degrees", "divmod", "fabs", "fix", "float_power",
+    "fmax", "fmin", "heaviside", "hypot", "isclose", "isfinite", "isinf", "isneginf", "isposinf",
     "logaddexp", "logaddexp2", "logical_not", "modf", "nan_to_num", "rad2deg", "radians", "real", "reciprocal",
     "round", "signbit", "sinc", "square", "where",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from graphc.passes.joins import Slice, find_slices
 from graphc.passes.loop_order import merge_orders
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time
-DIVISIONS = frozenset({"div", "floordiv", "mod", "sqrt"})  # correctly rounded, yet too slow to be repeated
+DIVISIONS = frozenset({"div", "floordiv", "mod", "fmod", "sqrt"})  # correctly rounded, yet too slow to be repeated
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.node import Node, Value
-from graphc.ir.ops.arithmetic import div, floordiv, mod, mul
-from graphc.ir.ops.logic import and_, shr
+from graphc.ir.ops.arithmetic import add, div, floordiv, mod, mul
+from graphc.ir.ops.logic import and_, eq, select, shr
 from graphc.ir.ops.maths import power, rsqrt, sqrt
 from graphc.ir.types import INTEGERS, numpy_dtype
-from graphc.passes.match import fill, fit, has_no_sign, is_float, is_item, item, number
+from graphc.passes.match import fill, fit, has_no_sign, is_float, is_item, item, number, operand
 from graphc.passes.rewrite import Result, RuleSet
 
 rule = RuleSet("simplify")
@@ -54,9 +55,17 @@ def _exponent(v: Value) -> int | None:
     return int(c).bit_length() - 1
 
 
+@rule(div)
+def reciprocal_of_root(n: Node) -> Result:
+    """1 / sqrt(x) -> rsqrt(x), which rounds about as often"""
+    one, root = n.inputs
+    x = operand(root, sqrt)
+    return None if x is None or not is_item(one, 1) else fit(rsqrt(x), n)
+
+
 @rule(power)
 def power_of_small_number(n: Node) -> Result:
-    """x ** 0 -> 1, x ** 1 -> x, and products for x ** 2, x ** 3, x ** 4 (within 1.5 ULP, pow has 2.5)"""
+    """x ** 0 -> 1, x ** 1 -> x, and products for x ** 2, x ** 3, x ** 4 (within 2 ULP, pow has 2.5)"""
     x, y = n.inputs
     c = item(y)
     make = None if c is None else _PRODUCTS.get(float(c))
@@ -65,43 +74,68 @@ def power_of_small_number(n: Node) -> Result:
     return None if make is None else fit(make(x), n)
 
 
+def _square(x: Any) -> Any:
+    return mul(x, x)
+
+
 _PRODUCTS: dict[float, Callable[[Any], Any]] = {
     1: lambda x: x,
-    2: lambda x: mul(x, x),
-    3: lambda x: mul(mul(x, x), x),
-    4: lambda x: mul(mul(x, x), mul(x, x)),
+    2: _square,
+    3: lambda x: mul(_square(x), x),
+    4: lambda x: _square(_square(x)),
 }
 
 
 @rule(power)
-def power_of_minus_one(n: Node) -> Result:
-    """x ** -1 -> 1 / x for floats"""
+def power_of_small_negative_number(n: Node) -> Result:
+    """x ** -1 -> 1 / x, x ** -2 -> its square (within 2 ULP), for floats"""
     x, y = n.inputs
-    return fit(div(number(1, x), x), n) if is_float(x) and is_item(y, -1) else None
+    if not is_float(x):
+        return None
+    if is_item(y, -1):
+        return fit(_reciprocal(x), n)
+    return fit(_square(_reciprocal(x)), n) if is_item(y, -2) else None
+
+
+def _reciprocal(x: Value) -> Value:
+    inverse: Value = div(number(1, x), x)
+    return inverse
 
 
 @rule(power)
 def power_of_half(n: Node) -> Result:
     """x ** 0.5 -> sqrt(x), as NumPy has it: NaN for -inf"""
-    return fit(sqrt(n.inputs[0]), n) if is_item(n.inputs[1], 0.5) else None
+    x, y = n.inputs
+    return fit(sqrt(x), n) if is_item(y, 0.5) else None
 
 
 @rule(power)
 def power_of_halves(n: Node) -> Result:
-    """x ** 1.5, 2.5, -0.5, -1.5, -2.5 -> products and quotients of roots where x has no sign (within 1.5 ULP)
-
-    No step leaves the range of the type before the result does.
-    """
+    """x ** 1.5, 2.5, -0.5, -1.5 -> products with a square root (within 2.5 ULP), with pow's values at -0 and -inf"""
     x, y = n.inputs
     c = item(y)
-    make = None if c is None else _ROOTS.get(float(c))
-    return fit(make(x), n) if make and has_no_sign(x) else None
+    half = None if c is None else _HALVES.get(float(c))
+    if half is None:
+        return None
+    if has_no_sign(x):
+        return fit(half.make(x), n)
+    value = half.make(add(x, number(0, x)))  # -0 + 0 is 0
+    if half.at_minus_infinity is None:
+        return fit(value, n)
+    return fit(select(eq(x, number(-np.inf, x)), number(half.at_minus_infinity, x), value), n)
 
 
-_ROOTS: dict[float, Callable[[Any], Any]] = {
-    1.5: lambda x: mul(x, sqrt(x)),
-    2.5: lambda x: mul(mul(x, x), sqrt(x)),
-    -0.5: rsqrt,
-    -1.5: lambda x: div(rsqrt(x), x),
-    -2.5: lambda x: div(rsqrt(x), mul(x, x)),
+@dataclass(frozen=True)
+class _Half:
+    """A power as an expression, and what it is at -inf, where the expression is NaN."""
+
+    make: Callable[[Any], Any]
+    at_minus_infinity: float | None = None
+
+
+_HALVES = {
+    1.5: _Half(lambda x: mul(x, sqrt(x)), np.inf),
+    2.5: _Half(lambda x: mul(_square(x), sqrt(x)), np.inf),
+    -0.5: _Half(rsqrt, 0.0),
+    -1.5: _Half(lambda x: mul(_reciprocal(x), sqrt(_reciprocal(x)))),
 }

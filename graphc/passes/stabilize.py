@@ -169,10 +169,11 @@ def root_of_square(n: Node) -> Result:
 
 @rule(mul)
 def product_with_reciprocal(n: Node) -> Result:
-    """x * (1 / y) -> x / y: one rounding in place of two, and 1 / y may overflow"""
+    """x * (1 / y) -> x / y unless x is made of 1 / y: one rounding in place of two, and 1 / y may overflow"""
     for x, r in (n.inputs, n.inputs[::-1]):
+        shared = r in (x, *x.node.inputs)
         if r.op is div and is_item(r.node.inputs[0], 1) and r.shape == n.types[0].shape and item(x) is None:
-            return fit(div(x, r.node.inputs[1]), n)
+            return None if shared else fit(div(x, r.node.inputs[1]), n)
     return None
 
 

@@ -270,3 +270,52 @@ def test_operands_of_different_types_are_refused() -> None:
         b.intrinsic("exp", b.number(1.0, "f32"))
     with pytest.raises(AttributeError, match="no operation"):
         b.frobnicate(1)
+
+
+def check_division(dtype: str, x: Array, y: Array) -> None:
+    ops: dict[str, Callable[..., Any]] = {"floordiv": np.floor_divide, "mod": np.remainder, "rest": np.fmod}
+    lets = [Let(op, op, ("x", "y"), dtype) for op in ops]
+    got = run_elementwise(lets, {"x": (dtype, x), "y": (dtype, y)}, width_of(dtype))
+    with np.errstate(all="ignore"):
+        check(got, {op: f(x, y) for op, f in ops.items()})
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integer_division_next_to_multiples(dtype: str) -> None:
+    """Where a rounded quotient would reach the next integer; 64 bits also around 2^52, where another method starts."""
+    t, r, count = numpy_dtype(dtype), np.random.default_rng(2), 4000
+    info = np.iinfo(t)
+    y = (2.0 ** r.uniform(0, np.log2(float(info.max)), count)).astype(t)
+    k = (2.0 ** r.uniform(0, 1, count) * float(info.max) / y.astype(float) / 2.0 ** r.integers(1, 14, count)).astype(t)
+    x = k * y + r.integers(0, 3, count).astype(t) - t.type(1)
+    signs = r.choice(np.array([-1, 1], np.int64), (2, count)).astype(t) if info.min else np.ones((2, count), t)
+    check_division(dtype, x * signs[0], y * signs[1])
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_float_division_next_to_multiples(dtype: str) -> None:
+    """Quotients of few and many bits, rounded up or exact, of numbers of every size, some subnormal."""
+    t, r, count = numpy_dtype(dtype), np.random.default_rng(3), 8000
+    y = (2.0 ** r.uniform(-120, 100, count) * r.choice([-1, 1], count)).astype(t)
+    y[::5] *= np.finfo(t).smallest_normal * t.type(2.0**60)
+    k = np.rint(2.0 ** r.uniform(0, 26 if dtype == "f32" else 55, count)).astype(t)
+    x = np.where(r.random(count) < 0.5, k * y, r.standard_normal(count) * y).astype(t)
+    for _ in range(2):
+        x = np.where(r.random(count) < 0.3, np.nextafter(x, t.type(0)), x)
+    check_division(dtype, x, y)
+
+
+@pytest.mark.parametrize("vector", [False, True], ids=["scalar", "vector"])
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("source", FLOATS)
+def test_float_to_integer_saturates(source: str, dtype: str, vector: bool) -> None:
+    t, info = numpy_dtype(source), np.iinfo(numpy_dtype(dtype))
+    r = np.random.default_rng(4)
+    edges = np.array([info.min, info.max, 0, np.inf, np.nan, -0.5, 0.999, -1, 1e-40], t)
+    near = [np.nextafter(edges, t.type(end)) for end in (-np.inf, np.inf)]
+    values = (2.0 ** r.uniform(0, 70, 200) * r.choice([-1, 1], 200)).astype(t)
+    x = np.concatenate([edges, -edges, *near, values])
+    exact = [0 if np.isnan(v) else min(max(v, info.min), info.max) for v in x.tolist()]
+    width = width_of(source, dtype) if vector else 1
+    got = run_elementwise([Let("y", "cast", ("x",), dtype)], {"x": (source, x)}, width)
+    assert got["y"].tolist() == [int(v) for v in exact]

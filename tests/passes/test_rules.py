@@ -29,6 +29,8 @@ ROUNDS = {
     "power_of_small_number",
     "power_of_half",
     "power_of_halves",
+    "power_of_small_negative_number",
+    "reciprocal_of_root",
 }  # in which last bits may differ
 
 SHARED_SCALE = {"softmax", "softmax_of_gradient"}

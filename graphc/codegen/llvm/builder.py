@@ -13,6 +13,7 @@ from typing import TypeAlias
 from graphc.codegen.llvm.division import floor_divide, modulo, quotient, rest
 from graphc.codegen.llvm.emit_loop import write_rarely
 from graphc.codegen.llvm.quotient import is_shared, shared_quotient
+from graphc.codegen.llvm.rounding import saturated
 from graphc.codegen.llvm.types import (
     BITS_OF,
     REAL_OF,
@@ -277,9 +278,11 @@ class Builder(Writer):
     def _from_float(self, x: Operand, dtype: str) -> Operand:
         if is_float(dtype):
             return self._unary("fpext" if dtype == "f64" else "fptrunc", x, dtype)
-        name = "fptoui.sat" if is_unsigned(dtype) else "fptosi.sat"
-        overloads = (item_type(dtype), x.lanes), (item_type(x.dtype), x.lanes)
-        return self.call(self.intrinsic_name(name, *overloads), dtype, x.lanes, x)
+        return saturated(self, x, dtype)
+
+    def truncated(self, x: Operand, dtype: str) -> Operand:
+        """The integer part of a float; undefined beyond the range of the type."""
+        return self._unary("fptoui" if is_unsigned(dtype) else "fptosi", x, dtype)
 
     def _resize(self, x: Operand, dtype: str) -> Operand:
         have, want = bit_width(x.dtype), bit_width(dtype)
@@ -325,9 +328,6 @@ class Builder(Writer):
     def _round(self, name: str, x: Operand) -> Operand:
         return self.intrinsic(name, x) if is_float(x.dtype) else x
 
-    def sqrt(self, x: Operand) -> Operand:
-        return self.intrinsic("sqrt", x)
-
     def copysign(self, x: Argument, y: Argument) -> Operand:
         return self.intrinsic("copysign", *self.match(x, y))
 
@@ -344,6 +344,10 @@ class Builder(Writer):
     def getmant(self, x: Operand, imm: int) -> Operand:
         """The mantissa of x in the interval and with the sign rule that `imm` encodes (Intel SDM, VGETMANTPS)."""
         return self._avx512("mask.getmant", x, x, f"i32 {imm}", x, _every_lane(x), "i32 4")
+
+    def rsqrt14(self, x: Operand) -> Operand:
+        """1 / sqrt(x) to 14 bits; exact where that is 0 or infinite, NaN below 0, subnormals included."""
+        return self._x86(f"rsqrt14.{'ps' if x.dtype == 'f32' else 'pd'}.512", x, x, x, _every_lane(x))
 
     def scalef(self, x: Operand, n: Operand) -> Operand:
         """x * 2**floor(n), rounded once."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 COST = {
     "div": 8,
     "sqrt": 8,
-    "rsqrt": 14,
+    "rsqrt": 10,
+    "cbrt": 30,
     "quotient": 12,
     "rest": 12,
     "floordiv": 14,

@@ -87,13 +87,6 @@ def _quotient(x: Any, y: Any) -> Any:
     return np.int64(q if (x < 0) == (y < 0) else -q).astype(x.dtype) if q < 1 << 63 else -x if y < 0 else x
 
 
-def _rest(x: Any, y: Any) -> Any:
-    if y == 0:
-        return x.dtype.type(0)
-    r = abs(int(x)) % abs(int(y))
-    return -r if x < 0 else r
-
-
 def _sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x)) if x >= 0 else np.exp(x) / (1 + np.exp(x))
 
@@ -108,7 +101,7 @@ class Oracle:
     mul = xmul = _lifted(np.multiply)
     div = _lifted(np.divide)
     neg, abs, fma = _lifted(np.negative), _lifted(np.abs), _lifted(_fma)
-    quotient, rest = _lifted(_quotient), _lifted(_rest)
+    quotient, rest = _lifted(_quotient), _lifted(np.fmod)
     floordiv, mod = _lifted(np.floor_divide), _lifted(np.remainder)
     and_, or_, xor, not_ = (_lifted(f) for f in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert))
     shl, shr = _lifted(np.left_shift), _lifted(np.right_shift)
@@ -117,6 +110,7 @@ class Oracle:
     isnan = _lifted(np.isnan, "bool")
     maximum, minimum = _lifted(np.maximum), _lifted(np.minimum)
     floor, ceil, rint, trunc = (_lifted(f) for f in (np.floor, np.ceil, np.rint, np.trunc))
+    rsqrt, cbrt = _lifted(lambda x: 1 / np.sqrt(x)), _lifted(np.cbrt)
     sqrt, copysign, pow, atan2 = (_lifted(f) for f in (np.sqrt, np.copysign, np.power, np.arctan2))
     exp, exp2, expm1 = _lifted(np.exp), _lifted(np.exp2), _lifted(np.expm1)
     log, log2, log10, log1p = (_lifted(f) for f in (np.log, np.log2, np.log10, np.log1p))

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp, exp_parts
-from graphc.codegen.vecmath.forms import add_exactly, at_most, clamp, estrin, multiply_exactly, one_plus, scale
-from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table
+from graphc.codegen.vecmath.forms import add_exactly, at_most, estrin, multiply_exactly, scale
+from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table, erfcx_by_table
 
 if TYPE_CHECKING:
     from graphc.codegen.llvm.builder import Builder
     from graphc.codegen.llvm.writer import Operand
 
 ERF_ONE = {"f32": 4.0, "f64": 6.0}
-ERFC_ZERO = {"f32": 10.5, "f64": 27.5}
+ERFC_ZERO = {"f32": 10.2, "f64": 27.3}
+ERFCX_SHIFT = {"f32": 2.5, "f64": 3.5}
+ERFCX_SLOPE = 1.125  # near 2 / sqrt(pi): near 0 the product with 1 + slope a does not depend on a
 
 
 def erf(b: Builder, x: Operand) -> Operand:
@@ -33,34 +35,37 @@ def _erf_near_zero(b: Builder, x: Operand) -> Operand:
 
 
 def erfc(b: Builder, x: Operand) -> Operand:
-    """1 - erf(x) below 1/2, e^(-x^2) erfcx(x) above; 2 - erfc(-x) for negative x."""
-    a = b.abs(x)
-    tail = _erfc_tail(b, clamp(b, a, 0.5, ERFC_ZERO[x.dtype]))
-    tail = b.select(b.lt(x, 0.0), b.xsub(2.0, tail), tail)
-    return b.select(b.lt(a, 0.5), b.xsub(1.0, _erf_near_zero(b, x)), tail)
+    """e^(-x^2) erfcx(x), rounded little more than once; 2 - erfc(-x) for negative x."""
+    a = at_most(b, b.abs(x), ERFC_ZERO[x.dtype])
+    n, head, tail = exp_parts(b, *map(b.neg, multiply_exactly(b, a, a)))
+    if x.dtype == "f32" and b.wide(x):
+        value = erfcx_by_table(b, a)
+        product = b.fma(tail, value, value)  # head is 1
+    else:
+        product = _precise_product(b, head, tail, *_erfcx(b, a))
+    value = scale(b, product, n)
+    return b.select(b.lt(x, 0.0), b.xsub(2.0, value), value)
 
 
-def _erfc_tail(b: Builder, a: Operand) -> Operand:
-    """erfc(a) for a >= 1/2: products of sums of two, rounded once, at the end."""
-    n, *parts = exp_parts(b, *map(b.neg, multiply_exactly(b, a, a)))
-    e, e_low = add_exactly(b, *parts)
-    value, low = _erfcx(b, a)
-    return scale(b, b.fma(e, value, b.fma(e, low, b.mul(e_low, value))), n)
+def _precise_product(b: Builder, head: Operand, tail: Operand, value: Operand, low: Operand) -> Operand:
+    """(head + tail) (value + low)"""
+    product, error = multiply_exactly(b, head, value)
+    return b.xadd(product, b.fma(tail, value, b.fma(low, b.add(head, tail), error)))
 
 
 def _erfcx(b: Builder, a: Operand) -> tuple[Operand, Operand]:
-    """e^(a^2) erfc(a) in two parts, for a >= 1/2."""
-    w, w_low = _reciprocal_of_next(b, a)
-    u = b.fma(w, 3.0, -1.0)
+    """e^(a^2) erfc(a) in two parts for a >= 0, as p((a - k) / (a + k)) / (1 + slope a), p between 0.63 and 1.
+
+    A form like that of Shepherd & Laframboise 1981, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x".  The
+    second part corrects what the quotient and its divisor are wrong by.
+    """
+    k = ERFCX_SHIFT[a.dtype]
+    divisor = b.fma(a, ERFCX_SLOPE, 1.0)
+    lost = b.fma(a, ERFCX_SLOPE, b.xsub(1.0, divisor))
+    inverse = b.div(1.0, divisor)
+    u = b.fma(b.div(1.0, b.xadd(a, k)), -2 * k, 1.0)
     first, *rest = c.ERFCX[a.dtype]
-    ratio, ratio_low = add_exactly(b, first, b.xmul(u, estrin(b, u, rest)))
-    value, low = multiply_exactly(b, w, ratio)
-    return value, b.add(low, b.fma(w, ratio_low, b.mul(w_low, ratio)))
-
-
-def _reciprocal_of_next(b: Builder, a: Operand) -> tuple[Operand, Operand]:
-    """1 / (a + 1) in two parts, for a >= 1/2."""
-    total, lost = one_plus(b, a)
-    w = b.div(1.0, total)
-    remainder = b.fma(b.neg(w), lost, b.fma(b.neg(w), total, 1.0))
-    return w, b.mul(remainder, w)
+    p, p_low = add_exactly(b, first, b.xmul(u, estrin(b, u, rest)))
+    value = b.xmul(p, inverse)
+    left = b.fma(b.neg(value), lost, b.fma(b.neg(value), divisor, p))
+    return value, b.mul(b.add(left, p_low), inverse)

@@ -41,13 +41,15 @@ def exp(b: Builder, x: Operand) -> Operand:
 
 def exp_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
     """e^(x + low), low below an ulp of x."""
-    n, head, tail = exp_parts(b, x, low)
+    n, head, tail = exp_parts(b, clamp(b, x, *FINITE[x.dtype]), low)
     return scale(b, b.xadd(head, tail), n)
 
 
 def exp_parts(b: Builder, x: Operand, low: Operand | None = None) -> Scaled:
-    """(n, head, tail): e^(x + low) = (head + tail) 2^floor(n), head + tail being more digits than one float holds."""
-    x = clamp(b, x, *FINITE[x.dtype])
+    """(n, head, tail): e^(x + low) = (head + tail) 2^floor(n), head + tail being more digits than one float holds.
+
+    x is near the finite range, so that n is small.
+    """
     return _sixteenths(b, x, low) if x.dtype == "f64" and b.wide(x) else _halves(b, x, low)
 
 
@@ -63,18 +65,18 @@ def _halves(b: Builder, x: Operand, low: Operand | None) -> Scaled:
 
 
 def _sixteenths(b: Builder, x: Operand, low: Operand | None) -> Scaled:
-    """n counts sixteenths of a power of two, so r is sixteen times smaller."""
+    """n is a multiple of 1/16, so r is sixteen times smaller."""
     head, tail, _ = c.LN2["f64"]
-    t, n = rounded(b, x, 16 * c.INVERSE_LN2["f64"][0])
-    r = b.fma(n, -tail / 16, b.fma(n, -head / 16, x))
+    t, n = rounded(b, x, c.INVERSE_LN2["f64"][0], 1 / 16)
+    r = b.fma(n, -tail, b.fma(n, -head, x))
     r = r if low is None else b.add(r, low)
-    return _from_table(b, t, n, b.fma(b.mul(r, r), estrin(b, r, c.EXP_NARROW["f64"]), r))
+    return _from_table(b, t, n, b.fma(b.mul(r, r), horner(b, r, c.EXP_NARROW["f64"]), r))
 
 
 def _from_table(b: Builder, t: Operand, n: Operand, p: Operand) -> Scaled:
-    """2^(n/16) (1 + p); the table looks at the low four bits of its index only."""
+    """2^n (1 + p); the table looks at the low four bits of its index only, the sixteenths."""
     head = b.table(b.bits(t), tables.EXP2_HEAD)
-    return b.mul(n, 1 / 16), head, b.fma(head, p, b.table(b.bits(t), tables.EXP2_TAIL))
+    return n, head, b.fma(head, p, b.table(b.bits(t), tables.EXP2_TAIL))
 
 
 def _minus_one(b: Builder, x: Operand) -> tuple[Operand, Operand, Operand]:
@@ -116,10 +118,10 @@ def power_series(b: Builder, r: Operand) -> Operand:
 
 
 def _exp2_sixteenths(b: Builder, x: Operand) -> Operand:
-    t, n = rounded(b, x, 16.0)
-    r = b.fma(n, -1 / 16, x)
-    sixteenths, head, tail = _from_table(b, t, n, b.mul(r, horner(b, r, c.EXP2_NARROW["f64"])))
-    return b.scalef(b.xadd(head, tail), sixteenths)
+    t, n = rounded(b, x, 1.0, 1 / 16)
+    r = b.xsub(x, n)
+    _, head, tail = _from_table(b, t, n, b.mul(r, horner(b, r, c.EXP2_NARROW["f64"])))
+    return b.scalef(b.xadd(head, tail), n)
 
 
 def expm1(b: Builder, x: Operand) -> Operand:

@@ -118,9 +118,9 @@ def sign_bit(b: Builder, x: Operand) -> Operand:
 # ------------------------------------------------------------------------------------------------------ powers of two
 
 
-def rounded(b: Builder, x: Operand, scale: float) -> tuple[Operand, Operand]:
-    """The integer nearest x * scale: (magic + n, whose low bits are n, and n as a float)."""
-    magic = layout(x).magic
+def rounded(b: Builder, x: Operand, scale: float, unit: float = 1.0) -> tuple[Operand, Operand]:
+    """The multiple n of a power of two nearest x * scale: (its magic number + n, whose low bits count units, and n)."""
+    magic = layout(x).magic * unit
     t = b.fma(x, scale, magic)
     return t, b.xsub(t, magic)
 

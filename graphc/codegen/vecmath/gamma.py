@@ -117,8 +117,11 @@ def _digamma(b: Builder, x: Operand, digits: str) -> Operand:
 def _near_root(b: Builder, x: Operand, digits: str) -> Operand:
     """psi(x) for 1 <= x <= 2, precise also next to its root."""
     head, tail, _ = c.DIGAMMA_ROOT["f64"]
-    t = b.xsub(b.xsub(x, head), tail)
-    return b.mul(t, estrin(b, t, c.DIGAMMA[digits]))
+    slope, slope_low, _ = c.DIGAMMA_SLOPE["f64"]
+    near = b.xsub(x, head)  # exact
+    t = b.xsub(near, tail)
+    bend = b.fma(b.mul(t, t), estrin(b, t, c.DIGAMMA[digits]), b.fma(near, slope_low, -slope * tail))
+    return b.fma(near, slope, bend)
 
 
 def _reflect_digamma(b: Builder, x: Operand, other: Operand) -> tuple[Operand]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath.forms import estrin, sign_bit
+from graphc.codegen.vecmath.roots import quick_sqrt
 
 if TYPE_CHECKING:
     from graphc.codegen.llvm.builder import Builder
@@ -31,7 +32,7 @@ def _half_angle(b: Builder, a: Operand) -> tuple[Operand, Operand]:
     """(whether a > 1/2, asin(a) or else asin(sqrt((1 - a) / 2))): asin(a) = pi/2 - 2 asin(sqrt((1 - a) / 2))."""
     large = b.gt(a, 0.5)
     square = b.select(large, b.mul(b.xsub(1.0, a), 0.5), b.mul(a, a))
-    z = b.select(large, b.sqrt(square), a)
+    z = b.select(large, quick_sqrt(b, square), a)
     return large, b.fma(b.mul(square, estrin(b, square, c.ASIN[a.dtype])), z, z)
 
 

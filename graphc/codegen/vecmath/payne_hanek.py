@@ -25,7 +25,7 @@ FORM = LAYOUT["f64"]
 
 
 def reduce_by_product(b: Builder, x: Operand) -> tuple[Operand, Operand, Operand]:
-    """(n, r, low): x = n pi/2 + r + low for |x| >= 2^50, n modulo 4; NaN for an infinite x."""
+    """(n, r, low): x = n pi/2 + r + low for |x| >= 2^46, n modulo 4; NaN for an infinite x."""
     bits = b.bits(b.abs(x))
     exponent = b.shr(bits, FORM.fraction)
     m = b.or_(b.and_(bits, (1 << FORM.fraction) - 1), 1 << FORM.fraction)

@@ -1,8 +1,8 @@
 """Functions by table: an interval's centre, the value there, a short polynomial of the distance (AVX-512 only).
 
 The centres are floats at which the function is nearly a float too (Gal & Bachelis 1991, "An accurate elementary
-mathematical library"), so value + z p(z) is rounded once, at the end.  The first interval is centred on 0 and adds z
-itself.
+mathematical library"), so value + z p(z) is rounded once, at the end.  The first interval of an odd function is centred
+on 0 and adds z itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FIRST_OCTAVE = -4
 LAST_OCTAVE_END = 15.99
 EVEN_SCALE, EVEN_END = 2.5, 6.0
+ERFCX_SCALE = 3.0
 
 
 def by_octaves(b: Builder, x: Operand, columns: tables.Columns) -> Operand:
@@ -37,11 +38,25 @@ def erf_by_table(b: Builder, x: Operand) -> Operand:
     return b.copysign(_evaluate(b, magnitude, index, tables.ERF_PIECES_DOUBLE), x)
 
 
+def erfcx_by_table(b: Builder, a: Operand) -> Operand:
+    """e^(a^2) erfc(a) in f32 for 0 <= a < 10.5, from 32 intervals centred on k / 3."""
+    index = b.bits(rounded(b, a, ERFCX_SCALE)[0])
+    z, value = _slope(b, a, index, tables.ERFCX_PIECES)
+    return b.fma(value, z, b.table(index, tables.ERFCX_PIECES[1]))
+
+
 def _evaluate(b: Builder, x: Operand, index: Operand, columns: tables.Columns) -> Operand:
-    centres, values, *powers = columns
-    centre = b.table(index, centres)
-    z = b.xsub(x, centre)
+    """An odd function, whose value in the first interval is x itself."""
+    z, value = _slope(b, x, index, columns)
+    first = b.eq(b.table(index, columns[0]), 0.0)
+    return b.fma(value, z, b.select(first, x, b.table(index, columns[1])))
+
+
+def _slope(b: Builder, x: Operand, index: Operand, columns: tables.Columns) -> tuple[Operand, Operand]:
+    """(z, p(z)), z being the distance from the centre."""
+    centres, _, *powers = columns
+    z = b.xsub(x, b.table(index, centres))
     value = b.table(index, powers[-1])
     for power in reversed(powers[:-1]):
         value = b.fma(value, z, b.table(index, power))
-    return b.fma(value, z, b.select(b.eq(centre, 0.0), x, b.table(index, values)))
+    return z, value

@@ -7,6 +7,7 @@ reduction of an f32 in f64, and of an f64 by integers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from graphc.codegen.llvm.writer import Operand
 
     Reduced = tuple[Operand, Operand, Operand]
+    Fraction = tuple[Operand, Operand]
 
 TWO_OVER_PI = 0.6366197723675814
-NEAR = {"f32": 1e5, "f64": 2.0**50}
+NEAR = {"f32": 1e5, "f64": 2.0**46}  # from here on n would be wrong by more than 1/256
 
 
 def sin(b: Builder, x: Operand) -> Operand:
@@ -41,13 +43,47 @@ def tan(b: Builder, x: Operand) -> Operand:
 
 
 def tangent_of_quarter(b: Builder, n: Operand, r: Operand, low: Operand) -> Operand:
-    """tan(r + low + n pi/2)."""
+    """tan(r + low + n pi/2): tan(r), or -1 / tan(r) in every second quarter."""
+    above, below = _by_polynomial(b, r, low) if r.dtype == "f32" else _by_fraction(b, r, low)
+    odd = _is_odd(b, n)
+    return b.div(b.select(odd, b.neg(below), above), b.select(odd, above, below))
+
+
+def _by_polynomial(b: Builder, r: Operand, low: Operand) -> Fraction:
     square = b.mul(r, r)
     bend = b.mul(square, estrin(b, square, c.TAN[r.dtype]))
     rough = b.fma(bend, r, r)
     slope = b.fma(rough, rough, 1.0)
-    tangent = b.xadd(r, b.fma(bend, r, b.mul(low, slope)))
-    return b.select(_is_odd(b, n), b.div(-1.0, tangent), tangent)
+    return b.xadd(r, b.fma(bend, r, b.mul(low, slope))), b.const(1.0, r)
+
+
+def _by_fraction(b: Builder, r: Operand, low: Operand) -> Fraction:
+    """Half the terms that a polynomial needs.
+
+    Two small things enter above: `low` times the derivative 1 + tan(r)^2, for which 1 + r^2 is near enough, and what
+    the rounding of the denominator lost.
+    """
+    square = b.mul(r, r)
+    p, (first, *rest) = TANGENT
+    below, lost = add_exactly(b, first, b.xmul(square, horner(b, square, rest)))
+    slope = b.mul(b.mul(low, below), b.xadd(square, 1.0))
+    return b.fma(r, horner(b, square, p), b.fma(b.neg(r), lost, slope)), below
+
+
+def _convergent(terms: int, factor: float) -> tuple[c.Polynomial, c.Polynomial]:
+    """(p, q) with tan(r) = r p(r^2) / q(r^2), from so many terms of r / (1 - r^2 / (3 - r^2 / (5 - ...))).
+
+    Lambert 1761; Abramowitz & Stegun 4.3.94.  The floats hold the coefficients exactly.  The factor brings p and q
+    near the upper end of a binade, where rounding is relatively finest.
+    """
+    p, q = [factor], [factor * (2 * terms - 1)]
+    for odd in range(2 * terms - 3, 0, -2):
+        sums = zip_longest((odd * v for v in q), [0.0, *(-v for v in p)], fillvalue=0.0)
+        p, q = q, [a + v for a, v in sums]
+    return tuple(p), tuple(q)
+
+
+TANGENT = _convergent(9, 1.875)  # error 2^-60 for |r| < 0.79
 
 
 def _is_odd(b: Builder, n: Operand) -> Operand:
@@ -102,7 +138,7 @@ def _in_two_parts(b: Builder, x: Operand) -> Reduced:
 
 
 def _reduce_in_double(b: Builder, x: Operand) -> Reduced:
-    """An f32 as an f64, which is near far longer."""
-    n, wide, _ = reduce(b, b.cast(x, "f64"), _rounded_once)
+    """An f32 as an f64, which is near far longer; n may be so large that one f64 holds too few digits of r."""
+    n, wide, rest = reduce(b, b.cast(x, "f64"), _in_two_parts)
     r = b.cast(wide, "f32")
-    return b.cast(n, "i32"), r, b.cast(b.xsub(wide, b.cast(r, "f64")), "f32")
+    return b.cast(n, "i32"), r, b.cast(b.xadd(b.xsub(wide, b.cast(r, "f64")), rest), "f32")

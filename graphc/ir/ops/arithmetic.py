@@ -55,6 +55,10 @@ mod: Primitive = elementwise(
     "mod", _quiet(np.remainder), lambda b, x, y: b.mod(x, y), lambda z, x, y: (1, neg(floordiv(x, y))),
     dtypes=NUMBERS, cases=binary(-9, 9, 1.1, 4),
 )  # fmt: skip
+fmod: Primitive = elementwise(
+    "fmod", _quiet(np.fmod), lambda b, x, y: b.rest(x, y), lambda z, x, y: (1, neg(trunc(div(x, y)))),
+    dtypes=NUMBERS, cases=binary(-9, 9, 1.1, 4),
+)  # fmt: skip
 neg: Primitive = elementwise(
     "neg", np.negative, lambda b, x: b.neg(x), lambda y, x: (-1,), dtypes=NUMBERS, cases=unary(), traits_="linear"
 )

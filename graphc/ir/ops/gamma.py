@@ -1,8 +1,8 @@
 """The logarithm of the gamma function and its derivatives: formulas of Abramowitz & Stegun, chapter 6.
 
 lgamma, digamma (psi) and trigamma are primitives; the derivative of trigamma is an expression of others, so lgamma can
-be differentiated as often as one likes.  Compiled code is within 4 units in the last place of the exact values of
-lgamma and digamma; of a negative argument, of which they are a difference, in units of the larger of 1 and its terms.
+be differentiated as often as one likes.  Compiled code is within 2.75 units in the last place for positive arguments;
+of a negative argument, where they are a difference, within 5, in units of the larger of 1 and its terms.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _tail(w: Any) -> Any:
 # -------------------------------------------------------------------------------------------------------- primitives
 
 lgamma: Primitive = elementwise(
-    "lgamma", lifted(log_gamma), lambda b, x: b.lgamma(x), lambda y, x: (digamma(x),), cases=unary(2.5, 9), ulp=4
+    "lgamma", lifted(log_gamma), lambda b, x: b.lgamma(x), lambda y, x: (digamma(x),), cases=unary(2.5, 9), ulp=2.5
 )
 digamma: Primitive = elementwise(
     "digamma", lifted(psi), lambda b, x: b.digamma(x), lambda y, x: (trigamma(x),), cases=unary(0.1, 9), ulp=4

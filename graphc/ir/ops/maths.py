@@ -50,41 +50,45 @@ def _gauss(x: Any, sign: float) -> Any:
     return mul(exp(neg(mul(x, x))), sign * _TWO_OVER_ROOT_PI)
 
 
-exp: Primitive = elementwise("exp", np.exp, lambda b, x: b.exp(x), lambda y, x: (y,), cases=unary(-9, 9), ulp=1.5)
+exp: Primitive = elementwise("exp", np.exp, lambda b, x: b.exp(x), lambda y, x: (y,), cases=unary(-9, 9), ulp=1)
 exp2: Primitive = elementwise(
-    "exp2", np.exp2, lambda b, x: b.exp2(x), lambda y, x: (mul(y, math.log(2)),), cases=unary(-9, 9), ulp=2.5
+    "exp2", np.exp2, lambda b, x: b.exp2(x), lambda y, x: (mul(y, math.log(2)),), cases=unary(-9, 9), ulp=1.75
 )
 expm1: Primitive = elementwise(
-    "expm1", np.expm1, lambda b, x: b.expm1(x), lambda y, x: (sub(y, -1),), cases=unary(-4, 4), ulp=2.5
+    "expm1", np.expm1, lambda b, x: b.expm1(x), lambda y, x: (sub(y, -1),), cases=unary(-4, 4), ulp=2
 )
 log: Primitive = elementwise(
-    "log", np.log, lambda b, x: b.log(x), lambda y, x: (div(_one(x), x),), cases=unary(0.1, 9), ulp=1.5
+    "log", np.log, lambda b, x: b.log(x), lambda y, x: (div(_one(x), x),), cases=unary(0.1, 9), ulp=1.25
 )
 log2: Primitive = elementwise(
     "log2", np.log2, lambda b, x: b.log2(x), lambda y, x: (div(constant_like(1 / math.log(2), x), x),),
-    cases=unary(0.1, 9), ulp=2.5,
+    cases=unary(0.1, 9), ulp=2,
 )  # fmt: skip
 log10: Primitive = elementwise(
     "log10", np.log10, lambda b, x: b.log10(x), lambda y, x: (div(constant_like(1 / math.log(10), x), x),),
-    cases=unary(0.1, 9), ulp=2.5,
+    cases=unary(0.1, 9), ulp=2,
 )  # fmt: skip
 log1p: Primitive = elementwise(
-    "log1p", np.log1p, lambda b, x: b.log1p(x), lambda y, x: (div(_one(x), sub(x, -1)),), cases=unary(-0.9, 9), ulp=2.5
+    "log1p", np.log1p, lambda b, x: b.log1p(x), lambda y, x: (div(_one(x), sub(x, -1)),), cases=unary(-0.9, 9), ulp=1.5
 )
 sqrt: Primitive = elementwise(
     "sqrt", np.sqrt, lambda b, x: b.sqrt(x), lambda y, x: (div(constant_like(0.5, y), y),), cases=unary(0.1, 9)
 )
 rsqrt: Primitive = elementwise(
-    "rsqrt", lambda x: (1 / np.sqrt(x)).astype(x.dtype), lambda b, x: b.div(1.0, b.sqrt(x)),
+    "rsqrt", lambda x: (1 / np.sqrt(x)).astype(x.dtype), lambda b, x: b.rsqrt(x),
     lambda y, x: (mul(div(y, x), -0.5),), cases=unary(0.1, 9), ulp=1.5,
 )  # fmt: skip
+cbrt: Primitive = elementwise(
+    "cbrt", np.cbrt, lambda b, x: b.cbrt(x), lambda y, x: (div(constant_like(1 / 3, y), mul(y, y)),),
+    cases=unary(0.1, 9), ulp=0.75,
+)  # fmt: skip
 
-sin: Primitive = elementwise("sin", np.sin, lambda b, x: b.sin(x), lambda y, x: (cos(x),), cases=unary(-9, 9), ulp=2.5)
+sin: Primitive = elementwise("sin", np.sin, lambda b, x: b.sin(x), lambda y, x: (cos(x),), cases=unary(-9, 9), ulp=1.75)
 cos: Primitive = elementwise(
-    "cos", np.cos, lambda b, x: b.cos(x), lambda y, x: (neg(sin(x)),), cases=unary(-9, 9), ulp=2.5
+    "cos", np.cos, lambda b, x: b.cos(x), lambda y, x: (neg(sin(x)),), cases=unary(-9, 9), ulp=1.75
 )
 tan: Primitive = elementwise(
-    "tan", np.tan, lambda b, x: b.tan(x), lambda y, x: (_one_plus_square(y),), cases=unary(-1, 1), ulp=3.5
+    "tan", np.tan, lambda b, x: b.tan(x), lambda y, x: (_one_plus_square(y),), cases=unary(-1, 1), ulp=2.5
 )
 arcsin: Primitive = elementwise(
     "asin",
@@ -92,14 +96,14 @@ arcsin: Primitive = elementwise(
     lambda b, x: b.asin(x),
     lambda y, x: (rsqrt(_one_minus_square(x)),),
     cases=unary(-0.9, 0.9),
-    ulp=2.5,
+    ulp=2.25,
 )
 arccos: Primitive = elementwise(
     "acos", np.arccos, lambda b, x: b.acos(x), lambda y, x: (neg(rsqrt(_one_minus_square(x))),),
-    cases=unary(-0.9, 0.9), ulp=2.5,
+    cases=unary(-0.9, 0.9), ulp=1.5,
 )  # fmt: skip
 arctan: Primitive = elementwise(
-    "atan", np.arctan, lambda b, x: b.atan(x), lambda y, x: (div(_one(x), _one_plus_square(x)),), cases=unary(), ulp=2.5
+    "atan", np.arctan, lambda b, x: b.atan(x), lambda y, x: (div(_one(x), _one_plus_square(x)),), cases=unary(), ulp=2
 )
 
 
@@ -109,15 +113,15 @@ def _arctan2_partials(z: Any, y: Any, x: Any) -> tuple[Any, Any]:
 
 
 arctan2: Primitive = elementwise(
-    "atan2", np.arctan2, lambda b, y, x: b.atan2(y, x), _arctan2_partials, cases=binary(0.5, 2.0), ulp=2.5
+    "atan2", np.arctan2, lambda b, y, x: b.atan2(y, x), _arctan2_partials, cases=binary(0.5, 2.0), ulp=2.25
 )
-sinh: Primitive = elementwise("sinh", np.sinh, lambda b, x: b.sinh(x), lambda y, x: (cosh(x),), cases=unary(), ulp=2.5)
-cosh: Primitive = elementwise("cosh", np.cosh, lambda b, x: b.cosh(x), lambda y, x: (sinh(x),), cases=unary(), ulp=2.5)
+sinh: Primitive = elementwise("sinh", np.sinh, lambda b, x: b.sinh(x), lambda y, x: (cosh(x),), cases=unary(), ulp=2)
+cosh: Primitive = elementwise("cosh", np.cosh, lambda b, x: b.cosh(x), lambda y, x: (sinh(x),), cases=unary(), ulp=1.5)
 tanh: Primitive = elementwise(
-    "tanh", np.tanh, lambda b, x: b.tanh(x), lambda y, x: (_one_minus_square(y),), cases=unary(), ulp=2.5
+    "tanh", np.tanh, lambda b, x: b.tanh(x), lambda y, x: (_one_minus_square(y),), cases=unary(), ulp=2
 )
 arcsinh: Primitive = elementwise(
-    "asinh", np.arcsinh, lambda b, x: b.asinh(x), lambda y, x: (rsqrt(_one_plus_square(x)),), cases=unary(), ulp=2.5
+    "asinh", np.arcsinh, lambda b, x: b.asinh(x), lambda y, x: (rsqrt(_one_plus_square(x)),), cases=unary(), ulp=1.5
 )
 arccosh: Primitive = elementwise(
     "acosh", np.arccosh, lambda b, x: b.acosh(x), lambda y, x: (rsqrt(neg(_one_minus_square(x))),),
@@ -125,16 +129,16 @@ arccosh: Primitive = elementwise(
 )  # fmt: skip
 arctanh: Primitive = elementwise(
     "atanh", np.arctanh, lambda b, x: b.atanh(x), lambda y, x: (div(_one(x), _one_minus_square(x)),),
-    cases=unary(-0.9, 0.9), ulp=2.5,
+    cases=unary(-0.9, 0.9), ulp=1,
 )  # fmt: skip
 sigmoid: Primitive = elementwise(
     "sigmoid", _sigmoid, lambda b, x: b.sigmoid(x), lambda y, x: (mul(y, sub(_one(y), y)),), cases=unary(-9, 9), ulp=2.5
 )
 erf: Primitive = elementwise(
-    "erf", lifted(math.erf), lambda b, x: b.erf(x), lambda y, x: (_gauss(x, 1),), cases=unary(), ulp=2.5
+    "erf", lifted(math.erf), lambda b, x: b.erf(x), lambda y, x: (_gauss(x, 1),), cases=unary(), ulp=1.75
 )
 erfc: Primitive = elementwise(
-    "erfc", lifted(math.erfc), lambda b, x: b.erfc(x), lambda y, x: (_gauss(x, -1),), cases=unary(), ulp=4.5
+    "erfc", lifted(math.erfc), lambda b, x: b.erfc(x), lambda y, x: (_gauss(x, -1),), cases=unary(), ulp=2.5
 )
 
 
@@ -176,5 +180,5 @@ def _power_partials(z: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 power: Primitive = elementwise(
-    "pow", _power, _scalar_power, _power_partials, dtypes=NUMBERS, cases=binary(0.5, 3.0, 0.0, 3.0), ulp=2.5
+    "pow", _power, _scalar_power, _power_partials, dtypes=NUMBERS, cases=binary(0.5, 3.0, 0.0, 3.0), ulp=1.5
 )
