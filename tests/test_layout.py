@@ -13,7 +13,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "graphc"
-ROOMS = ("cli", "frontend", "runtime", "codegen", "passes", "autodiff", "eager", "numpy", "ir", "config", "errors")
+ROOMS = (
+    "cli",
+    "frontend",
+    "runtime",
+    "codegen",
+    "passes",
+    "autodiff",
+    "eager",
+    "numpy",
+    "ir",
+    "config",
+    "errors",
+    "records",
+)
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 LONGEST = 550
 

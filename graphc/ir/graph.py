@@ -9,7 +9,6 @@ import struct
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from graphc.ir.node import Literal, Node, Value
 from graphc.ir.poly import Poly, Size
 from graphc.ir.primitive import Primitive, primitive
 from graphc.ir.types import Type, make_shape, numpy_dtype, short_dtype
+from graphc.records import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx

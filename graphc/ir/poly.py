@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
+
+from graphc.records import dataclass
 
 Term: TypeAlias = tuple[tuple[str, ...], int]
 

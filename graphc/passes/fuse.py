@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
@@ -17,6 +16,7 @@ from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
 from graphc.passes.draft import Draft, draft_of, joined
 from graphc.passes.loop_order import merge_orders
+from graphc.records import dataclass
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time
 DIVISIONS = frozenset({"div", "floordiv", "mod", "sqrt"})  # correctly rounded, yet too slow to be repeated

@@ -8,7 +8,6 @@ a NaN back.  The rules carry masks through every operation that a cotangent goes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from graphc.ir.node import Node, Value
@@ -19,6 +18,7 @@ from graphc.ir.ops.shape import expand, flip, pad, permute, reshape, slice_
 from graphc.ir.primitive import Primitive
 from graphc.passes.match import expand_to, is_item, number
 from graphc.passes.rewrite import Result, RewritePass, Rule, RuleSet
+from graphc.records import dataclass
 
 rule = RuleSet("safe_where")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -25,6 +24,7 @@ from graphc.ir.evaluate import bind_dims, evaluate
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
 from graphc.ir.types import numpy_dtype
+from graphc.records import dataclass
 from graphc.runtime.cache import kept_program
 from graphc.runtime.program import (
     Argument,

@@ -8,7 +8,6 @@ planned from the steps in which each array is alive.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from graphc.codegen.native import entry
@@ -19,6 +18,7 @@ from graphc.ir.node import Literal
 from graphc.ir.poly import Poly, Size, parse_poly
 from graphc.ir.types import Shape, Type
 from graphc.passes.memory import Arena, Interval, plan_arena
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

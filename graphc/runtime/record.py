@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from graphc.ir.location import Location
 from graphc.ir.node import Literal
 from graphc.ir.poly import Poly, parse_poly
 from graphc.ir.types import numpy_dtype
+from graphc.records import fields
 from graphc.runtime.program import (
     Argument,
     Constant,

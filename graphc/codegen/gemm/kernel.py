@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from graphc.codegen.gemm.cut import LINE, Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue
@@ -20,6 +19,7 @@ from graphc.codegen.nest.cluster import Cluster
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Kernel
 from graphc.ir.poly import Poly
+from graphc.records import dataclass
 
 SCRATCH = "packed"
 MOST_CHUNKS = 64

@@ -12,8 +12,6 @@ A loop is written rotated, behind a test that it runs at all:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.llvm.builder import Builder
 from graphc.codegen.llvm.emit_index import Indexer
 from graphc.codegen.llvm.emit_loop import write_if, write_loop
@@ -43,6 +41,7 @@ from graphc.codegen.nest.loops import (
 )
 from graphc.codegen.nest.scalars import apply_scalar
 from graphc.ir.poly import Poly
+from graphc.records import dataclass
 
 SHARE = "@graphc.share"
 

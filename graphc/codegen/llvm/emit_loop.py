@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from graphc.codegen.llvm.writer import Operand, Region, Writer
+from graphc.records import replace
 
 Values: TypeAlias = Sequence[Operand]
 LoopBody: TypeAlias = Callable[[list[Operand]], tuple[list[Operand], Operand]]

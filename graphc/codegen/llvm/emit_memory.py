@@ -8,7 +8,6 @@ word of zeros instead, as does a guarded load outside its guard.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from graphc.codegen.llvm.builder import Builder
@@ -19,6 +18,7 @@ from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Guard
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, replace
 
 ZEROS = "@graphc.zeros"
 ZEROS_TEXT = f"{ZEROS} = internal constant [512 x i8] zeroinitializer, align 64"

@@ -8,11 +8,11 @@ the status word, 0 where every check held.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from graphc.codegen.llvm.emit import SHARE, Code
 from graphc.codegen.llvm.emit_memory import ZEROS_TEXT
+from graphc.records import dataclass
 
 Slot: TypeAlias = int | None
 """A position in the table of the program, or None: the address of the status word."""

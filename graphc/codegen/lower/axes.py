@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
 from graphc.codegen.nest.costs import cost
 from graphc.codegen.nest.loops import ZERO, Guard
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, field, replace
 
 LANES = 16  # of the vectors that the choice of the last axis reckons with
 USUAL = 256  # length of an axis that is not known

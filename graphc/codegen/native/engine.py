@@ -8,11 +8,12 @@ and linked in another process on the same kind of host.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
+
+from graphc.records import dataclass
 
 CODEGEN_LEVEL = 1
 _AVX512 = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl"})

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from graphc.codegen.native.engine import Library, emit_object, host
 from graphc.codegen.native.store import digest, kept
+from graphc.records import dataclass
 
 MOST_THREADS = 64  # one bit each in the word of sleepers
 _PYTHON = ("PyThread_allocate_lock", "PyThread_acquire_lock", "PyThread_release_lock", "PyThread_start_new_thread")

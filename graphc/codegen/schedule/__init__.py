@@ -6,14 +6,13 @@ of a row before the cascade wraps them in blocks; jamming looks at scalar bodies
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.nest.loops import Kernel
 from graphc.codegen.nest.verify import verify
 from graphc.codegen.schedule.prefetch import prefetch
 from graphc.codegen.schedule.reductions import cascade, jam
 from graphc.codegen.schedule.tile import tile
 from graphc.codegen.schedule.vectors import vectorise
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True)

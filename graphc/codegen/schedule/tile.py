@@ -6,8 +6,6 @@ A transposing copy then writes a few cache lines again and again, instead of one
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphc.codegen.nest.loops import (
     Check,
     Index,
@@ -21,6 +19,7 @@ from graphc.codegen.nest.loops import (
     map_phases,
 )
 from graphc.ir.poly import Poly
+from graphc.records import replace
 
 TILE = 32  # points along either axis: tiles of a few arrays of 8-byte items fit the first-level cache
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from graphc.codegen.nest.costs import HEAVY, cost
 from graphc.codegen.nest.loops import (
     ZERO,
@@ -21,6 +19,7 @@ from graphc.codegen.nest.loops import (
 )
 from graphc.codegen.schedule.weight import LIMIT, lanes, weight
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, replace
 
 
 def vectorise(kernel: Kernel, width: int | None, unroll: int) -> Kernel:
