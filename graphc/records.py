@@ -1,9 +1,10 @@
 """Data classes that cost nothing until they are used: `dataclass` and its kin, as in the standard library.
 
 The decorator of the standard library writes and compiles six methods for every class while a module is loaded, half a
-millisecond for each class: that was most of the time of a first call.  This one compiles `__init__` alone, when the
-first instance is made; what compares, hashes and prints is shared by all classes.  The fields of a frozen record are
-set through its slots, in half the time.  Of the options there are `frozen`, `slots` and `eq`, all False but `eq`.
+millisecond for each class: that was most of the time of a first call.  This one makes `__init__` when the first
+instance is made, of code that classes of equal shape share; what compares, hashes and prints is shared by all.  The
+fields of a frozen record are set through its slots, in half the time.  Of the options there are `frozen`, `slots` and
+`eq`, all False but `eq`.
 
 The standard library takes these classes for its own: its `fields` and `replace` work, its data classes may inherit.
 """
@@ -11,8 +12,9 @@ The standard library takes these classes for its own: its `fields` and `replace`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from operator import attrgetter
-from types import MemberDescriptorType
+from types import CodeType, FunctionType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 _MISSING: Any = object()
@@ -36,6 +38,10 @@ class _Field:
         self.name = ""
         self.default, self.default_factory = default, default_factory
         self.init, self.repr, self.compare = init, repr, compare
+
+    @property
+    def is_optional(self) -> bool:
+        return self.default is not _MISSING or self.default_factory is not None
 
     def options(self) -> dict[str, Any]:
         """The arguments that make this field, for the standard library too."""
@@ -89,7 +95,7 @@ def _attributes(cls: type, found: dict[str, _Field], frozen: bool, eq: bool) -> 
     made = {
         _FIELDS: found,
         "__match_args__": tuple(f.name for f in found.values() if f.init),
-        "__init__": _first_init(cls, frozen),
+        "__init__": _first_init(cls),
         "__repr__": _repr,
         "__dataclass_fields__": _Standard("__dataclass_fields__", frozen),
         "__dataclass_params__": _Standard("__dataclass_params__", frozen),
@@ -111,7 +117,8 @@ def _own(cls: type) -> Iterator[str]:
 def _collected(cls: type) -> dict[str, _Field]:
     """The fields by name, those of base classes first; only plain defaults stay attributes of the class.
 
-    Raises TypeError for a default that all instances would share and could change.
+    Raises TypeError for a default that all instances would share and could change, or that stands before a field
+    without one.
     """
     found = dict(getattr(cls, _FIELDS, {}))
     for name in _own(cls):
@@ -122,6 +129,9 @@ def _collected(cls: type) -> dict[str, _Field]:
             raise TypeError(f"{cls.__name__}.{name} would be shared by all instances: write field(default_factory=...)")
         if made is given:
             delattr(cls, name)
+    optional = [f.is_optional for f in found.values() if f.init]
+    if optional != sorted(optional):
+        raise TypeError(f"{cls.__name__} has a field without a default after one with a default")
     return found
 
 
@@ -135,50 +145,48 @@ def _slotted(cls: type) -> type:
 # ------------------------------------------------------------------------------------------------------------- methods
 
 
-def _first_init(cls: type, frozen: bool) -> Callable[..., None]:
-    """What compiles the initialiser of a class and takes its own place with it."""
+def _first_init(cls: type) -> Callable[..., None]:
+    """What makes the initialiser of a class and leaves its own place to it."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        init = _compiled_init(cls, frozen)
+        init = _made_init(cls)
         type.__setattr__(cls, "__init__", init)
         init(self, *args, **kwargs)
 
     return __init__
 
 
-def _compiled_init(cls: type, frozen: bool) -> Callable[..., None]:
-    names: dict[str, Any] = {}
-    found = getattr(cls, _FIELDS).values()
-    parameters = [_parameter(f, names) for f in found if f.init]
-    lines = [_assignment(cls, f, frozen, names) for f in found if f.init or f.default_factory]
+def _made_init(cls: type) -> Callable[..., None]:
+    """The initialiser: the code that all classes of this shape share, with the names and defaults of this one."""
+    lines, outside = [], {"MISSING": _MISSING}
+    for n, f in enumerate(_fields(cls)):
+        value = f"a{n}"
+        if f.default_factory:
+            outside[f"make{n}"] = f.default_factory
+            value = f"make{n}() if a{n} is MISSING else a{n}" if f.init else f"make{n}()"
+        elif not f.init:
+            continue
+        slot = getattr(cls, f.name, None)
+        if isinstance(slot, MemberDescriptorType):
+            outside[f"set{n}"] = slot.__set__
+            lines.append(f"set{n}(self, {value})")
+        else:
+            outside[f"name{n}"] = f.name
+            lines.append(f"self.__dict__[name{n}] = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
-    body = "\n    ".join(lines or ["pass"])
-    exec(f"def __init__({', '.join(['self', *parameters])}):\n    {body}", names)
-    init: Callable[..., None] = names["__init__"]
-    return init
+    given = {f.name: n for n, f in enumerate(_fields(cls)) if f.init}
+    code = _init_code(tuple(given.values()), tuple(lines)).replace(co_varnames=("self", *given))
+    return FunctionType(code, outside, "__init__", tuple(f.default for f in _fields(cls) if f.init and f.is_optional))
 
 
-def _parameter(f: _Field, names: dict[str, Any]) -> str:
-    if f.default is _MISSING and f.default_factory is None:
-        return f.name
-    names[f"_default_{f.name}"] = _MISSING if f.default_factory else f.default
-    return f"{f.name}=_default_{f.name}"
-
-
-def _assignment(cls: type, f: _Field, frozen: bool, names: dict[str, Any]) -> str:
-    value = f.name
-    if f.default_factory:
-        names[f"_make_{f.name}"] = f.default_factory
-        made = f"_make_{f.name}()"
-        value = f"{made} if {f.name} is _default_{f.name} else {f.name}" if f.init else made
-    slot = getattr(cls, f.name, None)
-    if not frozen:
-        return f"self.{f.name} = {value}"
-    if isinstance(slot, MemberDescriptorType):
-        names[f"_set_{f.name}"] = slot.__set__
-        return f"_set_{f.name}(self, {value})"
-    return f"self.__dict__[{f.name!r}] = {value}"
+@cache
+def _init_code(given: tuple[int, ...], lines: tuple[str, ...]) -> CodeType:
+    names: dict[str, Any] = {}
+    head = ", ".join(["self", *(f"a{n}" for n in given)])
+    exec(f"def __init__({head}):\n    " + "\n    ".join(lines or ("pass",)), names)
+    code: CodeType = names["__init__"].__code__
+    return code
 
 
 def _key(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:

@@ -138,6 +138,16 @@ def test_a_default_that_could_change_is_refused(dataclass, field):
 
 
 @both
+def test_a_field_without_a_default_after_one_with_a_default_is_refused(dataclass, field):
+    with pytest.raises(TypeError, match="default"):
+
+        @dataclass
+        class Late:
+            x: int = 1
+            y: int
+
+
+@both
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_replacing_and_listing(dataclass, field, options):
     point, named = classes(dataclass, field, **options)
@@ -167,3 +177,8 @@ def test_nothing_is_compiled_before_the_first_instance():
     late = point.__init__
     assert point(1).x == 1 and point.__init__ is not late
     assert point.__init__.__code__.co_varnames == ("self", "x", "y")
+
+
+def test_classes_of_one_shape_share_their_code():
+    (p, _), (q, _) = classes(*DECORATORS[0]), classes(*DECORATORS[0])
+    assert p(1).y == q(1).y and p.__init__.__code__.co_code == q.__init__.__code__.co_code
