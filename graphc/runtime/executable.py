@@ -26,6 +26,7 @@ from graphc.ir.location import user_location
 from graphc.ir.types import numpy_dtype
 from graphc.records import dataclass
 from graphc.runtime.cache import kept_program
+from graphc.runtime.collection import collection_paused
 from graphc.runtime.program import (
     Argument,
     Constant,
@@ -46,6 +47,7 @@ ALIGNMENT = 64  # of the arena: one cache line, one AVX-512 vector
 REMEMBERED = 16  # bindings that keep their arena
 
 
+@collection_paused()
 def compile_graph(
     graph: Graph,
     level: str = "O3",
