@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from codegen import nest_clusters as nk
 from codegen import nest_kernels as cases
@@ -98,6 +99,23 @@ def flat(n):
 )
 def test_whole_vectors_then_one_masked_loop(n, shape):
     assert [(s.step, s.width, s.masked) for s in vectors(flat(n))] == shape
+
+
+@pytest.mark.parametrize(
+    "n,shape",
+    [
+        (1 << 20, [(64, 16, False)]),
+        (1_000_016, [(64, 16, False), (16, 16, False)]),
+        (1_000_001, [(64, 16, False), (16, 16, True)]),
+    ],
+)
+def test_chunks_of_whole_vectors_have_no_masked_loop(n, shape):
+    kernel = flat(n)
+    assert kernel.phases[0].chunk is not None
+    assert [(s.step, s.width, s.masked) for s in vectors(kernel)] == shape
+    x, y = np.arange(n, dtype="f4"), np.zeros(n, "f4")
+    assert interp.run(kernel, {"x": x, "y": y}, {}) == 0
+    assert (y == x + 1).all()
 
 
 def test_heavy_bodies_are_copied_less():
