@@ -94,7 +94,9 @@ def _split_sum(g: Value, depth: int) -> Split | None:
 
 def _split_add(g: Value, depth: int) -> Split | None:
     """A sum is absent where both terms are."""
-    left, right = (split(v, depth) for v in g.node.inputs)
+    x, y = g.node.inputs
+    left = split(x, depth)
+    right = left and split(y, depth)
     if left is None or right is None:
         return None
     (c, x), (d, y) = left, right
