@@ -112,7 +112,8 @@ class Native:
         self.results = tuple(v.type for v in graph.outputs)
         self._signature = Signature(self.types, self.results, unwrap)
         self.program = kept_program(graph, f"{self._options} {unwrap}", self._build)
-        self._fork = fork_address(threads or current().threads or default_threads())
+        threads = threads or current().threads or default_threads()
+        self._fork = fork_address(threads if self.program.is_shared else min(threads, 1))
         self._otherwise = otherwise
         self._entry = Entry(self.program.plan, self._signature)
         self._block = np.full(max(1, len(self._entry.cells)), -1, np.int64)  # no extent is -1: nothing fits yet

@@ -118,11 +118,15 @@ class Site:
 
 @dataclass(frozen=True)
 class Program:
-    """`object` exports `run` and `entry`; a failed check gives a number of `sites`."""
+    """`object` exports `run` and `entry`; a failed check gives a number of `sites`.
+
+    `is_shared`: there is work for several threads.
+    """
 
     object: bytes
     plan: Plan
     sites: Mapping[int, Site]
+    is_shared: bool
 
 
 Changing: TypeAlias = Poly | Planned

@@ -58,6 +58,11 @@ class Code:
     declarations: frozenset[str]
     helpers: frozenset[str] = frozenset()
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether there is work for several threads."""
+        return SHARE in self.text
+
 
 def emit(kernel: Kernel, features: frozenset[str]) -> Code:
     """The kernel for a target with these features."""
@@ -66,6 +71,14 @@ def emit(kernel: Kernel, features: frozenset[str]) -> Code:
     driver = _Driver(kernel, features)
     text.append(driver.function())
     return Code(kernel.name, "\n".join(text), frozenset(driver.b.declared.union(*(p.b.declared for p in phases))))
+
+
+def share(b: Builder, function: str, count: Operand) -> None:
+    """Run a function for every chunk, in a function that was given `words` and `fork`."""
+    if count.integer == 1:
+        b.effect(f"call void {function}(ptr %words, i32 0, i32 1)")
+    else:
+        b.effect(f"call void {SHARE}(ptr %fork, ptr {function}, ptr %words, {b.cast(count, 'i32')})")
 
 
 class _Function:
@@ -97,12 +110,7 @@ class _Driver(_Function):
         return self.text(f"void @{self.kernel.name}(ptr %words, ptr %fork)")
 
     def _call(self, name: str, phase: Phase) -> None:
-        count = self.indexer.count(phase.chunk) if phase.chunk else self.indexer.number(1)
-        if count.integer == 1:
-            self.b.effect(f"call void {name}(ptr %words, i32 0, i32 1)")
-        else:
-            narrow = self.b.cast(count, "i32")
-            self.b.effect(f"call void {SHARE}(ptr %fork, ptr {name}, ptr %words, {narrow})")
+        share(self.b, name, self.indexer.count(phase.chunk) if phase.chunk else self.indexer.number(1))
 
 
 class _PhaseEmitter(_Function):

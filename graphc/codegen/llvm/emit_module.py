@@ -36,7 +36,9 @@ def module_text(steps: Sequence[Step]) -> str:
         raise ValueError(f"two kernels have one name: {sorted(codes)}")
     declarations = sorted(frozenset[str]().union(*(c.declarations for c in codes.values())))
     helpers = sorted(frozenset[str]().union(*(c.helpers for c in codes.values())))
-    return "\n".join([ZEROS_TEXT, _SHARE, *helpers, *(c.text for c in codes.values()), *_run(steps), *declarations, ""])
+    sharing = [_SHARE] if any(c.is_shared for c in codes.values()) else []
+    kernels = [c.text for c in codes.values()]
+    return "\n".join([ZEROS_TEXT, *sharing, *helpers, *kernels, *_run(steps), *declarations, ""])
 
 
 def _run(steps: Sequence[Step]) -> Iterator[str]:
