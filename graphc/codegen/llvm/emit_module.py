@@ -49,6 +49,9 @@ def _run(steps: Sequence[Step]) -> Iterator[str]:
     yield "  store i64 0, ptr %status, align 8"
     yield f"  %table = alloca [{max(longest, 1)} x i64], align 8"
     for n, step in enumerate(steps):
+        if step.slots == tuple(range(len(step.slots))):
+            yield f"  call void @{step.code.name}(ptr %words, ptr %fork)"
+            continue
         for k, slot in enumerate(step.slots):
             yield from _copy(f"{n}.{k}", k, slot)
         yield f"  call void @{step.code.name}(ptr %table, ptr %fork)"
