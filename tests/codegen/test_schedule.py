@@ -15,6 +15,7 @@ from graphc.codegen.nest.loops import Fold, Loop, Merge, Prefetch, parts, statem
 from graphc.codegen.schedule import Plan, schedule
 from graphc.codegen.schedule.reductions import BLOCK
 from graphc.codegen.schedule.tile import TILE
+from graphc.config import config
 from graphc.ir.poly import Poly
 
 N, D = Poly.of("n"), Poly.of("d")
@@ -207,3 +208,14 @@ def test_exact_reductions_need_no_blocks():
     kernel = schedule(lower(nk.integers(N, D)))
     assert all(not s.var.endswith(".b") for s in loops(kernel))
     assert any(isinstance(s, Fold) for p in kernel.phases for s in statements(p.body))
+
+
+def test_every_step_is_verified_where_that_is_wanted(monkeypatch):
+    seen = []
+    monkeypatch.setattr("graphc.codegen.schedule.verify", lambda k: seen.append(k) or k)
+    kernel = lower(cases.cluster_of(cases.CASES["softmax"], 64, 64, True))
+    for wanted, times in ((True, 5), (False, 1)):
+        with config(verify=wanted):
+            schedule(kernel)
+        assert len(seen) == times
+        seen.clear()
