@@ -225,10 +225,16 @@ class _Standard:
         self.attribute, self.frozen = attribute, frozen
 
     def __get__(self, record: Any, cls: type) -> Any:
-        import dataclasses
+        return getattr(_standard_twin(cls, self.frozen), self.attribute)
 
-        found = [(f.name, Any, dataclasses.field(**f.options())) for f in _fields(cls)]
-        return getattr(dataclasses.make_dataclass(cls.__name__, found, frozen=self.frozen), self.attribute)
+
+@cache
+def _standard_twin(cls: type, frozen: bool) -> type:
+    """A data class of the standard library with the same fields."""
+    import dataclasses
+
+    found = [(f.name, Any, dataclasses.field(**f.options())) for f in _fields(cls)]
+    return dataclasses.make_dataclass(cls.__name__, found, frozen=frozen)
 
 
 __all__ = ["dataclass", "field", "fields", "replace"]

@@ -97,6 +97,17 @@ def is_broad(handler: ast.ExceptHandler) -> bool:
     return bool({"Exception", "BaseException"} & set(re.findall(r"\w+", names)))
 
 
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_data_classes_are_records(file):
+    """Those of the standard library take half a millisecond each while a module is loaded."""
+    standard = [
+        node.lineno
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+    ]
+    assert not standard or name_of(file) == "records.py", f"{file}:{standard[0]}: write from graphc.records import ..."
+
+
 def test_importing_graphc_does_not_import_the_compiler():
     code = "import graphc, sys; print(sorted({'networkx', 'llvmlite', 'scipy'} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from graphc.codegen.kernels import AnyKernel
 from graphc.codegen.lift import buffer_name
@@ -13,6 +12,7 @@ from graphc.ir.node import Value
 from graphc.ir.poly import Poly
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion, Group
+from graphc.records import replace
 
 
 def in_place(fusion: Fusion, kernels: Sequence[AnyKernel]) -> list[AnyKernel]:
