@@ -366,6 +366,22 @@ def test_steps_share_a_kernel_and_the_table_of_words() -> None:
         module_text([Step(code, (0, 1, 3)), Step(other, (0,))])
 
 
+def test_kernels_that_differ_in_their_names_alone_are_written_once() -> None:
+    body = (Load("x", "in", I), Let("y", "add", ("x", 1), "i64"), Store("out", I, "y"))
+    one = kernel({"in": ("i64", "in"), "out": ("i64", "out")}, (Loop("i", Poly(), (P("n"),), body),), ("n",))
+    two = replace(one, name="k10")
+    other = replace(one, name="k2", phases=(replace(one.phases[0], body=()),))
+    codes = [emit(k, host().features) for k in (one, two, other)]
+    assert codes[0].form == codes[1].form != codes[2].form
+    text = module_text([Step(c, (0, 1, 3)) for c in codes])
+    assert text.count("define void @k") == 2 and "@k10" not in text
+    library = Library(module_text([Step(codes[0], (0, 1, 3)), Step(codes[1], (1, 2, 3))]), ["run"])
+    x, y, z = (np.arange(5) for _ in range(3))
+    words = np.array([x.ctypes.data, y.ctypes.data, z.ctypes.data, 5], "i8")
+    assert run_function(library["run"])(words.ctypes.data, None) == 0
+    np.testing.assert_array_equal(z, x + 2)
+
+
 @pytest.mark.parametrize("n", [0, 1, 100, 100_000])
 def test_chunks_cover_their_axis(n: int) -> None:
     chunk = Chunk("i", P("n"), P("n") * 100, unit=16)

@@ -12,6 +12,8 @@ A loop is written rotated, behind a test that it runs at all:
 
 from __future__ import annotations
 
+import re
+
 from graphc.codegen.llvm.builder import Builder
 from graphc.codegen.llvm.emit_index import Indexer
 from graphc.codegen.llvm.emit_loop import write_if, write_loop
@@ -57,6 +59,11 @@ class Code:
     text: str
     declarations: frozenset[str]
     helpers: frozenset[str] = frozenset()
+
+    @property
+    def form(self) -> str:
+        """The text without the name: what has one form does the same."""
+        return re.sub(rf"@{re.escape(self.name)}\b", "@", self.text)
 
     @property
     def is_shared(self) -> bool:

@@ -27,12 +27,14 @@ class Step:
 
 
 def module_text(steps: Sequence[Step]) -> str:
-    """The module of a program; a kernel that several steps share is written once.
+    """The module of a program; a kernel that several steps share, or that differs in its name alone, is written once.
 
     Raises ValueError where two kernels have one name.
     """
-    codes = {s.code.name: s.code for s in steps}
-    if len(codes) < len({s.code for s in steps}):
+    written: dict[str, Code] = {}
+    steps = [Step(written.setdefault(s.code.form, s.code), s.slots) for s in steps]
+    codes = {c.name: c for c in written.values()}
+    if len(codes) < len(written):
         raise ValueError(f"two kernels have one name: {sorted(codes)}")
     declarations = sorted(frozenset[str]().union(*(c.declarations for c in codes.values())))
     helpers = sorted(frozenset[str]().union(*(c.helpers for c in codes.values())))
