@@ -14,12 +14,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from graphc.errors import OptionError
+from graphc.records import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True)

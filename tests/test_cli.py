@@ -141,6 +141,16 @@ def test_passes_can_be_watched_and_disabled(graphc) -> None:
     assert graphc("dump", "f", "--stage", "optimized", "--level", "O0", "--time-passes")[2] == ""
 
 
+@pytest.mark.parametrize("name,options", [("f", []), ("loss", LOSS), ("loss", [*LOSS, "--grad"]), ("g", [])])
+def test_every_stage_is_timed(graphc, name, options) -> None:
+    code, out, _ = graphc("time", name, *options)
+    rows = [line.split(" ms") for line in out.splitlines()]
+    stages, times = zip(*(row[0].rsplit(maxsplit=1) for row in rows), strict=True)
+    assert code == 0 and [s.strip() for s in stages][:2] == ["passes", "fusion"] and stages[-1].strip() == "all"
+    *parts, total = map(float, times)
+    assert all(t >= 0 for t in parts) and total == pytest.approx(sum(parts), abs=0.1)
+
+
 def test_passes_are_listed(graphc) -> None:
     code, out, _ = graphc("passes")
     assert code == 0

@@ -13,7 +13,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "graphc"
-ROOMS = ("cli", "frontend", "runtime", "codegen", "passes", "autodiff", "eager", "numpy", "ir", "config", "errors")
+ROOMS = (
+    "cli",
+    "frontend",
+    "runtime",
+    "codegen",
+    "passes",
+    "autodiff",
+    "eager",
+    "numpy",
+    "ir",
+    "config",
+    "errors",
+    "records",
+)
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 LONGEST = 550
 
@@ -82,6 +95,17 @@ def test_broad_handlers_raise_again(file):
 def is_broad(handler: ast.ExceptHandler) -> bool:
     names = ast.unparse(handler.type) if handler.type else "BaseException"
     return bool({"Exception", "BaseException"} & set(re.findall(r"\w+", names)))
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_data_classes_are_records(file):
+    """Those of the standard library take half a millisecond each while a module is loaded."""
+    standard = [
+        node.lineno
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+    ]
+    assert not standard or name_of(file) == "records.py", f"{file}:{standard[0]}: write from graphc.records import ..."
 
 
 def test_importing_graphc_does_not_import_the_compiler():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from graphc import eager
 from graphc.eager import Tensor
 from graphc.errors import OptionError
+from graphc.records import dataclass
 
 Function = Callable[..., list[Tensor]]
 Array = np.ndarray[Any, Any]

@@ -7,7 +7,6 @@ named, with the smallest graph found that still differs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from graphc.ir.literals import print_array
 from graphc.ir.printer import print_graph, print_node
 from graphc.passes.base import Pipeline
 from graphc.passes.pipelines import PIPELINES, optimize
+from graphc.records import dataclass, field
 from graphc.runtime.executable import compile_graph
 from graphc.runtime.tree import flatten
 

@@ -19,6 +19,7 @@ from graphc.cli.observe import Observer
 from graphc.cli.options import Compilation, Inputs
 from graphc.cli.program import load
 from graphc.cli.run import run
+from graphc.cli.timing import timing
 from graphc.errors import GraphcError, OptionError
 
 LEVELS = ("O0", "O1", "O2", "O3")
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _dot_command(commands.add_parser("dot", help="print a graph as DOT text, for Graphviz"))
     _run_command(commands.add_parser("run", help="run a program on random inputs and print its outputs"))
     _diff_command(commands.add_parser("diff", help="compare eager, each pass and native code; name what differs"))
+    _time_command(commands.add_parser("time", help="where the time of a compilation goes, stage by stage"))
     _passes_command(commands.add_parser("passes", help="list levels, passes and rules with their reasons"))
     _cache_command(commands.add_parser("cache", help="what compiled code is kept on disk; remove it"))
     return parser
@@ -100,6 +102,12 @@ def _diff_command(p: argparse.ArgumentParser) -> None:
     _inputs(p)
     p.add_argument("--rtol", type=float, help="largest relative difference that is none (default: by element type)")
     p.set_defaults(command=_diff)
+
+
+def _time_command(p: argparse.ArgumentParser) -> None:
+    _program(p)
+    _passes(p)
+    p.set_defaults(command=_time)
 
 
 def _passes_command(p: argparse.ArgumentParser) -> None:
@@ -153,6 +161,11 @@ def _diff(o: argparse.Namespace) -> int:
     report = diff(load(o.program, o.args, o.grad), _drawn(o), Compilation(o.level, tuple(o.disable)), o.rtol)
     print(report.text)
     return 1 if report.differs else 0
+
+
+def _time(o: argparse.Namespace) -> int:
+    print(timing(load(o.program, o.args, o.grad), _compilation(o)))
+    return 0
 
 
 def _listing(o: argparse.Namespace) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.ir.graph import Graph
 from graphc.ir.printer import print_graph
 from graphc.passes.base import Journal, PassReport
+from graphc.records import dataclass
 
 
 @dataclass

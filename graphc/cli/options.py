@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from graphc.cli.observe import Observer
+from graphc.records import dataclass, field
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +25,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.location import Location
 from graphc.ir.node import Value
 from graphc.ir.types import FLOATS, Type, parse_type
+from graphc.records import dataclass
 from graphc.runtime.run_graph import run_graph
 
 

@@ -7,7 +7,6 @@ are those that the reference evaluation gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from graphc.errors import MissingFeedError
 from graphc.ir.evaluate import evaluate
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value
+from graphc.records import dataclass
 from graphc.runtime.run_graph import run_graph
 
 Array = np.ndarray[Any, Any]

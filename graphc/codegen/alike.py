@@ -8,11 +8,11 @@ calls the kernel adds that constant to the address.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import replace
 
 from graphc.codegen.lower.rewriting import Rewriting
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Fill, Place, Reduction, Value, Write
 from graphc.ir.poly import Poly
+from graphc.records import replace
 
 
 def beginnings(cluster: Cluster) -> dict[str, int]:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from graphc.codegen.alike import beginnings, form, rebased
-from graphc.codegen.gemm.kernel import ProductKernel, product_kernel
 from graphc.codegen.llvm.emit import Code, emit
 from graphc.codegen.lower import lower
-from graphc.codegen.nest.cluster import Cluster
+from graphc.codegen.nest.cluster import Cluster, Reduction
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Kernel
 from graphc.codegen.schedule import schedule
+from graphc.records import dataclass
 
-AnyKernel: TypeAlias = Kernel | ProductKernel
+if TYPE_CHECKING:
+    from graphc.codegen.gemm.kernel import ProductKernel
+
+AnyKernel: TypeAlias = "Kernel | ProductKernel"
 T = TypeVar("T")
 
 
 def kernel_of(cluster: Cluster, features: frozenset[str]) -> AnyKernel:
     """A product for a target with these features, where the cluster holds one; else an unscheduled nest."""
+    if not any(isinstance(e, Reduction) and e.args[0].op == "mul" for e in cluster.effects):
+        return lower(cluster)
+    from graphc.codegen.gemm.kernel import product_kernel  # loaded by programs with products alone
+
     return product_kernel(cluster, features) or lower(cluster)
 
 

@@ -6,7 +6,6 @@ They are found by `graphc.numpy.indexing`, which serves all kinds of tensors: it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +17,7 @@ from graphc.ir.primitive import Primitive
 from graphc.ir.types import Type, numpy_dtype, short_dtype
 from graphc.numpy.array import Array
 from graphc.numpy.indexing import getitem
+from graphc.records import dataclass
 
 
 def plain(key: Any) -> Any:

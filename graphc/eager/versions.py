@@ -7,11 +7,12 @@ memory that was never changed is not known here, and is forgotten when it is fre
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import numpy as np
+
+from graphc.records import dataclass
 
 Array = np.ndarray[Any, Any]
 

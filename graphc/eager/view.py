@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.primitive import Primitive
 from graphc.numpy.indexing import getitem
+from graphc.records import dataclass
 
 Step = tuple[Primitive, dict[str, Any]]
 

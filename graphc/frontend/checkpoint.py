@@ -9,7 +9,6 @@ between them and the results does not.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.autodiff import forward, reverse
@@ -22,6 +21,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.ops.custom import barrier, first_item
 from graphc.ir.types import FLOATS
 from graphc.numpy.tensor import Tensor, as_value
+from graphc.records import dataclass, field
 from graphc.runtime.tree import flatten
 
 

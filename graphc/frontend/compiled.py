@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.frontend.reader import assembler
@@ -11,6 +10,7 @@ from graphc.frontend.signature import Call
 from graphc.frontend.trace import Results
 from graphc.ir.graph import Graph
 from graphc.ir.types import Type
+from graphc.records import dataclass
 from graphc.runtime.executable import Executable, compile_graph
 from graphc.runtime.feeds import FeedCheck
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,6 +21,7 @@ from graphc.frontend.trace import parameters
 from graphc.frontend.transforms import vjp
 from graphc.ir.location import user_location
 from graphc.numpy.like import full_like, zeros_like
+from graphc.records import dataclass
 from graphc.runtime.tree import Structure, flatten, flatten_as
 
 

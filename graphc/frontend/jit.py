@@ -22,6 +22,7 @@ from graphc.frontend.trace import function_name, trace_leaves
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
 from graphc.ir.types import Type
+from graphc.runtime.collection import collection_paused
 from graphc.runtime.executable import Executable
 
 Function = Callable[..., Any]
@@ -166,6 +167,7 @@ class Jit:
                 self._compiled[key] = self._compile(call)
             return self._compiled[key]
 
+    @collection_paused()
     def _compile(self, call: Call) -> Compiled:
         graph, results = self._trace(call)
         last = next(reversed(self._compiled.values()), None)

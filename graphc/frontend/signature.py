@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import SignatureError
@@ -11,6 +10,7 @@ from graphc.frontend.trace import abstract
 from graphc.ir.location import user_location
 from graphc.ir.types import Type, parse_type
 from graphc.numpy.array import Array
+from graphc.records import dataclass
 from graphc.runtime.tree import LEAF, Structure, flatten
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -21,6 +20,7 @@ from graphc.ir.location import Location, user_location
 from graphc.ir.types import Type, make_shape, short_dtype
 from graphc.numpy.array import Array
 from graphc.numpy.tensor import Scalar, Tensor, as_value
+from graphc.records import dataclass
 from graphc.runtime.tree import Structure, flatten
 
 Function = Callable[..., Any]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import local
 from typing import Any, Protocol, TypeAlias
 
@@ -26,6 +25,7 @@ from graphc.numpy.joining import stack
 from graphc.numpy.like import zeros_like
 from graphc.numpy.promote import cast_to
 from graphc.numpy.tensor import Scalar, Tensor, as_symbolic, as_value
+from graphc.records import dataclass
 
 Leaves: TypeAlias = Callable[[list[Any]], list[Any]]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.graph import Graph
 from graphc.ir.literals import print_array
 from graphc.ir.node import Node
 from graphc.ir.printer import print_attributes
+from graphc.records import dataclass
 
 Groups = Sequence[tuple[str, Collection[int]]]
 

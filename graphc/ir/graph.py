@@ -9,7 +9,6 @@ import struct
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from graphc.ir.node import Literal, Node, Value
 from graphc.ir.poly import Poly, Size
 from graphc.ir.primitive import Primitive, primitive
 from graphc.ir.types import Type, make_shape, numpy_dtype, short_dtype
+from graphc.records import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -62,7 +62,7 @@ class Graph:
         self, op: Primitive, inputs: Sequence[Value], attrs: Mapping[str, Any], types: tuple[Type, ...], loc: Location
     ) -> Node:
         """The node of this operation: the one there is, or a new one."""
-        key = (op.name, tuple((v.node.id, v.index) for v in inputs), attrs_key(attrs))
+        key = (op.name, tuple([(v.node.id, v.index) for v in inputs]), attrs_key(attrs))
         known = self._known.get(key)
         if known is not None:
             return known
@@ -244,13 +244,16 @@ def building_location() -> Location:
 
 
 def attrs_key(attrs: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple((k, _key(attrs[k])) for k in sorted(attrs))
+    return tuple([(k, _key(attrs[k])) for k in sorted(attrs)]) if attrs else ()
+
+
+_INTEGERS = frozenset({int})
 
 
 def _key(value: Any) -> Any:
     """Hashable, and exact: 1, 1.0 and True differ, as do 0.0 and -0.0."""
     if isinstance(value, tuple):
-        return tuple(map(_key, value))
+        return value if _INTEGERS.issuperset(map(type, value)) else tuple(map(_key, value))
     if isinstance(value, float):
         return struct.pack("d", value)
     return type(value).__name__, value

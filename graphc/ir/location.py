@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
+
+from graphc.records import dataclass
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _NUMPY = str(Path(np.__file__).parent) + os.sep

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.ir.location import Location
 from graphc.ir.types import Shape, Type, short_dtype
+from graphc.records import dataclass
 
 if TYPE_CHECKING:
     from graphc.ir.primitive import Primitive

@@ -10,7 +10,6 @@ import ast
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +23,7 @@ from graphc.ir.poly import as_size, parse_poly
 from graphc.ir.primitive import PRIMITIVES, Primitive
 from graphc.ir.scanner import Scanner
 from graphc.ir.types import Type, numpy_dtype, parse_type
+from graphc.records import dataclass, field
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _REF = r"%(\d+)(?:\.(\d+))?"

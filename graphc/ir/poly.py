@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
+
+from graphc.records import dataclass
 
 Term: TypeAlias = tuple[tuple[str, ...], int]
 
@@ -39,12 +40,15 @@ class Poly:
 
     def __add__(self, other: Size) -> Poly:
         terms = Poly.of(other).terms
-        return Poly._sum(self.terms + terms) if terms else self
+        if not self.terms or not terms:
+            return Poly(terms) if terms else self
+        return Poly._sum(self.terms + terms)
 
     def __mul__(self, other: Size) -> Poly:
         terms = Poly.of(other).terms
-        if terms == _ONE:
-            return self
+        if len(terms) == 1 and not terms[0][0]:
+            factor = terms[0][1]
+            return self if factor == 1 else Poly(tuple([(names, c * factor) for names, c in self.terms]))
         return Poly._sum((tuple(sorted(a + b)), c * d) for a, c in self.terms for b, d in terms)
 
     def __neg__(self) -> Poly:
@@ -96,6 +100,8 @@ class Poly:
 
     def substitute(self, var: str, value: Poly) -> Poly:
         """Replace a symbol in which self is affine (never one inside a floor-division)."""
+        if not any(var in names for names, _ in self.terms):
+            return self
         return Poly._sum(t for t in self.terms if var not in t[0]) + self.coefficient(var) * value
 
     def evaluate(self, env: Mapping[str, int]) -> int:
@@ -112,7 +118,6 @@ class Poly:
 
 
 _ZERO = Poly()
-_ONE: tuple[Term, ...] = (((), 1),)
 
 Size: TypeAlias = Poly | int
 """An extent: a number or a polynomial."""

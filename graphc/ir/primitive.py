@@ -18,13 +18,13 @@ Rules (`x...` stands for the operands, `attrs` are keywords):
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from graphc.ir.poly import Poly, Size
 from graphc.ir.types import ALL, Type, numpy_dtype, short_dtype
+from graphc.records import dataclass, field
 
 
 class LoopKit(Protocol):

@@ -16,7 +16,6 @@ import json
 import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from graphc.errors import UnsupportedError
@@ -24,6 +23,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.literals import print_array
 from graphc.ir.node import Node, Value
 from graphc.ir.poly import Poly
+from graphc.records import dataclass
 
 _WIDEST = 64
 _LONGEST_HEADER = 120

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
 from graphc.errors import ParseError
+from graphc.records import dataclass
 
 _BLANK = re.compile(r"(?:\s|#[^\n]*)*")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, reduce
 from keyword import iskeyword
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from graphc.errors import DimensionError, DTypeError, ParseError, ShapeError
 from graphc.ir.location import user_location
 from graphc.ir.poly import Poly, Size, as_size, parse_poly
+from graphc.records import dataclass
 
 Shape = tuple[Size, ...]
 

@@ -7,7 +7,6 @@ An invariant yields what breaks it; `verify` raises the first.  It runs after ev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import GraphcError, VerificationError
@@ -17,6 +16,7 @@ from graphc.ir.node import Literal, Node, Value
 from graphc.ir.poly import Poly
 from graphc.ir.primitive import PRIMITIVES
 from graphc.ir.types import DTYPES, Type, short_dtype
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True)

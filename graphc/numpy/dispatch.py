@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from inspect import Parameter, signature
 from typing import Any
@@ -31,6 +30,7 @@ from graphc.numpy import (
     summation,
 )
 from graphc.numpy.promote import as_tensor, cast_to
+from graphc.records import dataclass
 
 Function = Callable[..., Any]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
 
@@ -26,6 +25,7 @@ from graphc.numpy import elementwise as ew
 from graphc.numpy.axes import normalize_axis
 from graphc.numpy.movement import broadcast_arrays, broadcast_to, ravel, reshape, swapaxes, transpose
 from graphc.numpy.promote import as_tensor
+from graphc.records import dataclass
 
 # ------------------------------------------------------------------------------------------------ the index tuple
 

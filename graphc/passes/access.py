@@ -7,7 +7,6 @@ index maps and are followed to what they look at; a node that holds storage of i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +16,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.ops.reindex import reshape_index
 from graphc.ir.ops.shape import broadcast_index
 from graphc.ir.poly import Poly, Size
+from graphc.records import dataclass, field
 
 INLINE_DEPTH = 16  # views of views that are folded into one access
 AXIS = "~"

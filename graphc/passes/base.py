@@ -11,13 +11,13 @@ import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import ClassVar, TypeAlias
 
 from graphc import config
 from graphc.errors import RewriteError
 from graphc.ir.graph import Graph
+from graphc.records import dataclass, field
 
 OnPass: TypeAlias = Callable[[str, Graph, Graph, float, Mapping[str, int]], None]
 """Called after each pass with its name, the graphs before and after, seconds, and what fired how often."""

@@ -6,11 +6,11 @@ Axes are merged by name, so many nodes of a group run along the same ones: their
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.node import Value
 from graphc.passes.access import Footprint
 from graphc.passes.loop_order import preferred_order
+from graphc.records import dataclass
 
 Chain = tuple[str, ...]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from graphc.ir.poly import Poly
 from graphc.ir.types import numpy_dtype
 from graphc.passes.base import Pass
 from graphc.passes.rebuild import copy, rebuild
+from graphc.records import dataclass
 
 _SMALL = 64 * 1024
 _RAISING = frozenset({"indexed", "scatter"})

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
@@ -19,6 +18,7 @@ from graphc.passes.draft import Draft, draft_of, joined
 from graphc.passes.join import Part, parts_of
 from graphc.passes.joins import Slice, find_slices
 from graphc.passes.loop_order import merge_orders
+from graphc.records import dataclass
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time
 DIVISIONS = frozenset({"div", "floordiv", "mod", "fmod", "sqrt"})  # correctly rounded, yet too slow to be repeated
@@ -80,7 +80,8 @@ class _Fuser:
         self.drafts: dict[int, Draft] = {}  # by number; a merged group keeps the number of one part
         self.number: dict[int, int] = {}  # node -> number of its group
         self.spaces: dict[int, Footprint] = {}  # node -> what it reads
-        self.same: dict[str, str] = {}  # union-find over axes
+        self.same: dict[str, str] = {}  # union-find over axes, the smaller class under the larger one
+        self.sizes: dict[str, int] = {}  # of the class of an axis that stands for it, where it has others
         self.trail: list[str] = []  # keys of `same` in the order in which they came, to take them back
         self.extents: dict[str, Size] = {}
         self.read_by: dict[int, list[int]] = {}  # node -> nodes
@@ -317,12 +318,15 @@ class _Fuser:
     def _unite(self, x: str, y: str) -> None:
         p, q = self._find(x), self._find(y)
         if p != q:
-            self.same[p] = q
+            m, n = self.sizes.get(p, 1), self.sizes.get(q, 1)
+            p, q = (p, q) if m <= n else (q, p)
+            self.same[p], self.sizes[q] = q, m + n
             self.trail.append(p)
 
     def _take_back(self, mark: int) -> None:
         while len(self.trail) > mark:
-            del self.same[self.trail.pop()]
+            p = self.trail.pop()
+            self.sizes[self.same.pop(p)] -= self.sizes.get(p, 1)
 
     def _find(self, axis: str) -> str:
         while axis in self.same:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from graphc.ir.node import Node, Value
 from graphc.ir.ops.reindex import ravel_index, reshape_index
 from graphc.ir.poly import Poly
 from graphc.ir.types import Shape
 from graphc.passes.access import storage
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

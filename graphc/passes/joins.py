@@ -7,7 +7,6 @@ that is longer than 1.  Such are the stacked results of an unrolled loop.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
@@ -15,6 +14,7 @@ from graphc.ir.ops.arithmetic import alias
 from graphc.ir.poly import Poly
 from graphc.passes.access import find_anchors, is_contiguous_join, storage
 from graphc.passes.rebuild import copy, rebuild
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

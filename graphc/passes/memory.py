@@ -8,9 +8,9 @@ Net Inference" (2020), section 4.2.  No plan can be smaller than the bytes that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.poly import Poly, Size
+from graphc.records import dataclass
 
 ALIGNMENT = 64
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc.ir.graph import Graph
 from graphc.passes.base import Pass
 from graphc.passes.rebuild import reachable, rebuild
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
 from graphc.errors import RewriteError
@@ -26,6 +25,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.primitive import Primitive
 from graphc.passes.base import Pass, first_line
 from graphc.passes.rebuild import copy, reachable, rebuild
+from graphc.records import dataclass, field, replace
 
 Result: TypeAlias = Any
 """What a rule returns: a Value, or None where it does not apply.  (What a primitive returns is typed Any.)"""

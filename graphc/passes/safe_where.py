@@ -8,7 +8,6 @@ a NaN back.  The rules carry masks through every operation that a cotangent goes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from graphc.ir.node import Node, Value
@@ -19,6 +18,7 @@ from graphc.ir.ops.shape import expand, flip, pad, permute, reshape, slice_
 from graphc.ir.primitive import Primitive
 from graphc.passes.match import expand_to, is_item, number
 from graphc.passes.rewrite import Result, RewritePass, Rule, RuleSet
+from graphc.records import dataclass
 
 rule = RuleSet("safe_where")
 
@@ -94,7 +94,9 @@ def _split_sum(g: Value, depth: int) -> Split | None:
 
 def _split_add(g: Value, depth: int) -> Split | None:
     """A sum is absent where both terms are."""
-    left, right = (split(v, depth) for v in g.node.inputs)
+    x, y = g.node.inputs
+    left = split(x, depth)
+    right = left and split(y, depth)
     if left is None or right is None:
         return None
     (c, x), (d, y) = left, right

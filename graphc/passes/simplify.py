@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc.passes import (
@@ -14,6 +13,7 @@ from graphc.passes import (
     simplify_reduction,
 )
 from graphc.passes.rewrite import RewritePass, Rule
+from graphc.records import dataclass
 
 _FAMILIES = (simplify_arithmetic, simplify_power, simplify_cast, simplify_logic, simplify_movement, simplify_reduction)
 

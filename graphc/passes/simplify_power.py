@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from graphc.ir.ops.maths import power, rsqrt, sqrt
 from graphc.ir.types import INTEGERS, numpy_dtype
 from graphc.passes.match import fill, fit, has_no_sign, is_float, is_item, item, number, operand
 from graphc.passes.rewrite import Result, RuleSet
+from graphc.records import dataclass
 
 rule = RuleSet("simplify")
 

@@ -6,7 +6,6 @@ or NaN, so does the second.  One liberty is taken: at -0.0 a result of 0.0 may b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from graphc.ir.node import Node, Value
@@ -17,6 +16,7 @@ from graphc.ir.primitive import Primitive
 from graphc.passes import stabilize_softmax
 from graphc.passes.match import fit, is_float, is_item, item, number, operand
 from graphc.passes.rewrite import Result, RewritePass, Rule, RuleSet
+from graphc.records import dataclass
 
 rule = RuleSet("stabilize")
 

@@ -6,8 +6,6 @@ it is infinite or NaN, so that inf - inf never arises and those values come thro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from graphc.ir.node import Node, Value
@@ -18,6 +16,7 @@ from graphc.ir.ops.reduce import Axes, amax, restore, sum_
 from graphc.ir.ops.shape import expand, permute, reshape
 from graphc.passes.match import fit, number, operand
 from graphc.passes.rewrite import Result, RuleSet
+from graphc.records import dataclass
 
 rule = RuleSet("stabilize")
 

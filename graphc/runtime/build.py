@@ -13,7 +13,8 @@ from graphc.runtime.stages import Stages
 def build(stages: Stages, signature: Signature) -> Program:
     """Compile what is not compiled yet, and emit the object code."""
     text = stages.llvm + entry_text(Entry(stages.plan, signature).spec)
-    return Program(emit_object(text), stages.plan, dict(_sites(stages)))
+    is_shared = any(c.is_shared for c in stages.codes)
+    return Program(emit_object(text), stages.plan, dict(_sites(stages)), is_shared)
 
 
 def _sites(stages: Stages) -> Iterator[tuple[int, Site]]:

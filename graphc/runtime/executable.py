@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -25,7 +24,9 @@ from graphc.ir.evaluate import bind_dims, evaluate
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
 from graphc.ir.types import numpy_dtype
+from graphc.records import dataclass
 from graphc.runtime.cache import kept_program
+from graphc.runtime.collection import collection_paused
 from graphc.runtime.program import (
     Argument,
     Constant,
@@ -46,6 +47,7 @@ ALIGNMENT = 64  # of the arena: one cache line, one AVX-512 vector
 REMEMBERED = 16  # bindings that keep their arena
 
 
+@collection_paused()
 def compile_graph(
     graph: Graph,
     level: str = "O3",
@@ -110,7 +112,8 @@ class Native:
         self.results = tuple(v.type for v in graph.outputs)
         self._signature = Signature(self.types, self.results, unwrap)
         self.program = kept_program(graph, f"{self._options} {unwrap}", self._build)
-        self._fork = fork_address(threads or current().threads or default_threads())
+        threads = threads or current().threads or default_threads()
+        self._fork = fork_address(threads if self.program.is_shared else min(threads, 1))
         self._otherwise = otherwise
         self._entry = Entry(self.program.plan, self._signature)
         self._block = np.full(max(1, len(self._entry.cells)), -1, np.int64)  # no extent is -1: nothing fits yet

@@ -8,7 +8,6 @@ weak, as in NumPy 2: a Python float rounds to the precision of the placeholder; 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.ir.types import Type, numpy_dtype
 from graphc.numpy.tensor import Tensor
+from graphc.records import dataclass
 
 _REMEMBERED = 4096
 

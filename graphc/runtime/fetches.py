@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import FeedError, FetchError, GraphcError, GraphMismatchError
@@ -12,6 +11,7 @@ from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.numpy.tensor import Tensor
+from graphc.records import dataclass
 from graphc.runtime.run_graph import describe
 from graphc.runtime.tree import Structure
 

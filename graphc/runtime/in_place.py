@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from graphc.codegen.kernels import AnyKernel, Use, each_once
@@ -14,6 +13,7 @@ from graphc.ir.node import Value
 from graphc.ir.poly import Poly
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion
+from graphc.records import replace
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 """Outputs and inputs of a kernel that may share storage."""

@@ -8,7 +8,6 @@ planned from the steps in which each array is alive.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from graphc.codegen.native import entry
@@ -19,6 +18,7 @@ from graphc.ir.node import Literal
 from graphc.ir.poly import Poly, Size, parse_poly
 from graphc.ir.types import Shape, Type
 from graphc.passes.memory import Arena, Interval, plan_arena
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,15 @@ class Site:
 
 @dataclass(frozen=True)
 class Program:
-    """`object` exports `run` and `entry`; a failed check gives a number of `sites`."""
+    """`object` exports `run` and `entry`; a failed check gives a number of `sites`.
+
+    `is_shared`: there is work for several threads.
+    """
 
     object: bytes
     plan: Plan
     sites: Mapping[int, Site]
+    is_shared: bool
 
 
 Changing: TypeAlias = Poly | Planned

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from graphc.ir.location import Location
 from graphc.ir.node import Literal
 from graphc.ir.poly import Poly, parse_poly
 from graphc.ir.types import numpy_dtype
+from graphc.records import fields
 from graphc.runtime.program import (
     Argument,
     Constant,
@@ -37,7 +37,7 @@ _LENGTH = 8  # bytes that tell the length of the header
 def write_record(program: Program, places: Sequence[Location]) -> bytes:
     """Raises KeyError for a location that is not one of the places."""
     writer = _Writer(places)
-    body = writer.encode((program.plan, tuple(program.sites.items())))
+    body = writer.encode((program.plan, tuple(program.sites.items()), program.is_shared))
     header = json.dumps([body, [len(a) for a in writer.arrays]], separators=(",", ":")).encode()
     return b"".join([len(header).to_bytes(_LENGTH, "little"), header, *writer.arrays, program.object])
 
@@ -50,8 +50,8 @@ def read_record(data: bytes, places: Sequence[Location]) -> Program:
     for length in lengths:
         arrays.append(data[start : start + length])
         start += length
-    plan, sites = _Reader(places, arrays).decode(body)
-    return Program(data[start:], plan, dict(sites))
+    plan, sites, is_shared = _Reader(places, arrays).decode(body)
+    return Program(data[start:], plan, dict(sites), is_shared)
 
 
 class _Writer:

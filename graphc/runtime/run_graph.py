@@ -7,13 +7,13 @@ placeholder as well, so that a run is a pure function of arrays: feeds and varia
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from graphc.errors import MissingFeedError
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
 from graphc.ir.node import Node, Value
 from graphc.ir.poly import Poly
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import FeedError, SignatureError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.node import Value
+from graphc.records import dataclass
 from graphc.runtime.executable import Executable
 from graphc.runtime.feeds import FeedCheck
 from graphc.runtime.fetches import Fetches

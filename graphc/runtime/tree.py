@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import SignatureError
@@ -18,6 +17,7 @@ from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.ir.poly import Poly
 from graphc.ir.types import Type
+from graphc.records import dataclass
 
 _ATOMS = (Update, Value, Poly, Type)
 """Dataclasses of graphc that are leaves."""

@@ -11,7 +11,7 @@ import pytest
 from codegen.native import Native
 from codegen.nest_kernels import CASES, Case, check, cluster_of, make
 
-from graphc.codegen.llvm.emit import emit
+from graphc.codegen.llvm.emit import SHARE, emit
 from graphc.codegen.llvm.emit_module import Step, module_text
 from graphc.codegen.lower import lower
 from graphc.codegen.native.array_layout import numpy_dtype
@@ -336,6 +336,19 @@ def test_loads_of_an_aliased_input_follow_the_stores() -> None:
     np.testing.assert_array_equal(shared, np.arange(10).cumsum())
 
 
+def test_a_phase_in_one_piece_is_the_kernel() -> None:
+    def text(items: int, *more: Phase) -> str:
+        body = (Load("x", "in", I), Store("out", I, "x"))
+        chunk = Chunk("i", P(items), P(items), unit=512, grain=1 << 10)
+        loop = Loop("i", Poly.of("i.lo"), (Poly.of("i.hi"),), body, "vector", step=16, width=16, masked=True)
+        buffers = (Buffer("in", "f32", "in"), Buffer("out", "f32", "out"))
+        return emit(Kernel("k", (), buffers, (Phase(chunk, (loop,)), *more)), frozenset()).text
+
+    assert text(1000).count("define") == 1 and "define void @k(ptr %words, ptr %fork)" in text(1000)
+    assert text(5000).count("define") == 2 and SHARE in text(5000)
+    assert text(1000, Phase(None, ())).count("define") == 3 and SHARE not in text(1000, Phase(None, ()))
+
+
 def test_invariant_code_leaves_its_loops() -> None:
     body = (
         Load("s", "scalar", Poly()),
@@ -346,7 +359,7 @@ def test_invariant_code_leaves_its_loops() -> None:
     )
     nest = Loop("h", Poly(), (P(3),), (vector(20, body, 16),))
     text = Native(kernel({"scalar": ("f32", "in"), "in": ("f32", "in"), "out": ("f32", "out")}, (nest,))).text
-    phase = text.split("define internal void @k.p0")[1].split("}")[0]
+    phase = text.split("define void @k")[1].split("}")[0]
     assert phase.count("@llvm.sqrt") == 1
     assert phase.index("@llvm.sqrt") < phase.index("body")
 

@@ -121,4 +121,4 @@ def test_random_cluster(seed):
     kernel = lower(program.c)
     program.check(kernel)
     program.check(in_small_chunks(kernel))
-    program.check(in_small_chunks(schedule(kernel)))
+    program.check(schedule(in_small_chunks(kernel)))

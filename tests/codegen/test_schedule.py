@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from codegen import nest_clusters as nk
 from codegen import nest_kernels as cases
@@ -14,6 +15,7 @@ from graphc.codegen.nest.loops import Fold, Get, Let, Loop, Merge, Prefetch, par
 from graphc.codegen.schedule import Plan, schedule
 from graphc.codegen.schedule.reductions import BLOCK
 from graphc.codegen.schedule.tile import TILE
+from graphc.config import config
 from graphc.ir.poly import Poly
 
 N, D = Poly.of("n"), Poly.of("d")
@@ -107,6 +109,23 @@ def flat(n):
 )
 def test_whole_vectors_then_one_masked_loop(n, shape):
     assert [(s.step, s.width, s.masked) for s in vectors(flat(n))] == shape
+
+
+@pytest.mark.parametrize(
+    "n,shape",
+    [
+        (1 << 20, [(64, 16, False)]),
+        (1_000_016, [(64, 16, False), (16, 16, False)]),
+        (1_000_001, [(64, 16, False), (16, 16, True)]),
+    ],
+)
+def test_chunks_of_whole_vectors_have_no_masked_loop(n, shape):
+    kernel = flat(n)
+    assert kernel.phases[0].chunk is not None
+    assert [(s.step, s.width, s.masked) for s in vectors(kernel)] == shape
+    x, y = np.arange(n, dtype="f4"), np.zeros(n, "f4")
+    assert interp.run(kernel, {"x": x, "y": y}, {}) == 0
+    assert (y == x + 1).all()
 
 
 def test_heavy_bodies_are_copied_less():
@@ -213,3 +232,14 @@ def test_exact_reductions_need_no_blocks():
     kernel = schedule(lower(nk.integers(N, D)))
     assert all(not s.var.endswith(".b") for s in loops(kernel))
     assert any(isinstance(s, Fold) for p in kernel.phases for s in statements(p.body))
+
+
+def test_every_step_is_verified_where_that_is_wanted(monkeypatch):
+    seen = []
+    monkeypatch.setattr("graphc.codegen.schedule.verify", lambda k: seen.append(k) or k)
+    kernel = lower(cases.cluster_of(cases.CASES["softmax"], 64, 64, True))
+    for wanted, times in ((True, 5), (False, 1)):
+        with config(verify=wanted):
+            schedule(kernel)
+        assert len(seen) == times
+        seen.clear()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.gemm.plan import GemmPlan
 from graphc.codegen.gemm.product import Product
 from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.records import dataclass
 
 LINE = 64  # bytes of a cache line
 

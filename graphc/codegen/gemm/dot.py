@@ -7,12 +7,12 @@ contiguous along k.  Rows and columns beyond C repeat the last one, as in `micro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ position along every batch axis.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from graphc.codegen.gemm.product import PRODUCT, Product, is_plain
 from graphc.codegen.lower import lower
@@ -15,6 +14,7 @@ from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Redu
 from graphc.codegen.nest.loops import Guard, Kernel
 from graphc.codegen.schedule import schedule
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, field
 
 ROW, ROWS, COLUMN, COLUMNS = "__row", "__rows", "__column", "__columns"  # no names of dimensions
 

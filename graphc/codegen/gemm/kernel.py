@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from graphc.codegen.gemm.cut import LINE, Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue
@@ -13,13 +12,14 @@ from graphc.codegen.gemm.product import PRODUCT, find_product
 from graphc.codegen.gemm.registers import registers
 from graphc.codegen.gemm.routine import Routine
 from graphc.codegen.gemm.walk import Call, Frame, Place, Walk
-from graphc.codegen.llvm.emit import SHARE, Code, emit
+from graphc.codegen.llvm.emit import Code, emit, share
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.lower.axes import normalise
 from graphc.codegen.nest.cluster import Cluster
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Kernel
 from graphc.ir.poly import Poly
+from graphc.records import dataclass
 
 SCRATCH = "packed"
 MOST_CHUNKS = 64
@@ -132,8 +132,10 @@ class ProductKernel:
         """One chunk where there is one thread: that packs least."""
         f = Routine(self.name, [("words", "ptr"), ("fork", "ptr")], features)
         alone = f.b.emit("bool", 1, "icmp eq ptr %fork, null")
-        count = f.b.select(alone, f.b.number(1, "i32"), f.b.cast(self._count(f), "i32"))
-        f.b.effect(f"call void {SHARE}(ptr %fork, ptr @{self.name}.p0, ptr %words, {count})")
+        count = self._count(f)
+        if count.integer != 1:
+            count = f.b.select(alone, f.b.number(1, "i64"), count)
+        share(f.b, f"@{self.name}.p0", count)
         return f.helper("").text
 
     def _count(self, f: Routine) -> Operand:

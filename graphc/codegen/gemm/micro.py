@@ -8,12 +8,12 @@ hold the same numbers, so it does no harm to store them all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.records import dataclass
 
 LINE = 64  # bytes of a cache line
 

@@ -8,12 +8,12 @@ copied item by item.  Widths are parameters: few functions, and short ones, serv
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.records import dataclass
 
 MOST_AT_ONCE = 8  # lanes that are transposed together
 

@@ -7,11 +7,10 @@ the copy.  The constants were found by measurement on a processor with 48 KiB an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.gemm.product import Product
 from graphc.codegen.gemm.registers import Registers
 from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.records import dataclass
 
 NEAR_CACHE = 48 * 1024  # bytes of the first-level cache
 PAGE_REACH = 192 * 1024  # bytes whose pages the first-level translation buffer holds

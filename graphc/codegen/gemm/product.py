@@ -7,11 +7,11 @@ is a row of the product where only A moves along it, a column where only B does,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
 from graphc.codegen.nest.loops import ZERO
 from graphc.ir.poly import Poly
+from graphc.records import dataclass
 
 LEAST_WORK = 1024  # multiplications; below, a plain loop nest is as fast
 LEAST_SIDE = 2  # of rows and columns; with one, a product only streams its larger operand, as a loop nest does

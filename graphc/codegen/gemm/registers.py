@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

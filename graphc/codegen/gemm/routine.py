@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from graphc.codegen.llvm.builder import Builder
 from graphc.codegen.llvm.emit_index import Indexer
@@ -11,6 +10,7 @@ from graphc.codegen.llvm.emit_loop import write_loop
 from graphc.codegen.llvm.types import item_type, register_type, suffix
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.records import dataclass
 
 Offset = Operand | int
 Change = Callable[[list[Operand]], Sequence[Operand]]

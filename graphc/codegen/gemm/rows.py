@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from graphc.codegen.gemm.routine import Routine
 from graphc.codegen.llvm.writer import Operand
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.codegen.gemm.cut import Cut
 from graphc.codegen.gemm.dot import Dot, dot
 from graphc.codegen.gemm.micro import Micro, micro
@@ -12,6 +10,7 @@ from graphc.codegen.gemm.product import Matrix
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.gemm.rows import Tile
 from graphc.codegen.llvm.writer import Operand
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True)

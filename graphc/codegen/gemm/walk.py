@@ -11,7 +11,6 @@ for pieces of matrices of the batch:                tiles or panels are divided 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from graphc.codegen.gemm.cut import Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, batch_symbol
@@ -20,6 +19,7 @@ from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.gemm.rows import Rows
 from graphc.codegen.gemm.tiles import Bases, Block, Panel, Tiles
 from graphc.codegen.llvm.writer import Operand
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """A scheduled loop nest as finished vector LLVM text: no IR pass is needed after it.
 
 One function per phase, `void @name.p0(ptr words, i32 chunk, i32 chunks)`, and `void @name(ptr words, ptr fork)`, which
-runs them in order.  `words` holds the addresses of the kernel's buffers, then its dims, as 64-bit words.
-`fork(function, words, count)` calls the function for every chunk, on whatever threads; null runs the chunks here, one
-after the other.
+runs them in order; where there is one phase in one piece, it stands in its place.  `words` holds the addresses of the
+kernel's buffers, then its dims, as 64-bit words.  `fork(function, words, count)` calls the function for every chunk, on
+whatever threads; null runs the chunks here, one after the other.
 
 A loop is written rotated, behind a test that it runs at all:
 
@@ -11,8 +11,6 @@ A loop is written rotated, behind a test that it runs at all:
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from graphc.codegen.llvm.builder import Builder
 from graphc.codegen.llvm.emit_index import Indexer
@@ -43,6 +41,7 @@ from graphc.codegen.nest.loops import (
 )
 from graphc.codegen.nest.scalars import apply_scalar
 from graphc.ir.poly import Poly
+from graphc.records import dataclass
 
 SHARE = "@graphc.share"
 
@@ -59,14 +58,28 @@ class Code:
     declarations: frozenset[str]
     helpers: frozenset[str] = frozenset()
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether there is work for several threads."""
+        return SHARE in self.text
+
 
 def emit(kernel: Kernel, features: frozenset[str]) -> Code:
     """The kernel for a target with these features."""
     phases = [_PhaseEmitter(kernel, n, features) for n in range(len(kernel.phases))]
-    text = [p.function() for p in phases]
-    driver = _Driver(kernel, features)
-    text.append(driver.function())
-    return Code(kernel.name, "\n".join(text), frozenset(driver.b.declared.union(*(p.b.declared for p in phases))))
+    parts: list[_PhaseEmitter | _Driver] = [*phases]
+    if not phases[0].is_kernel:
+        parts.append(_Driver(kernel, features))
+    text = "\n".join([p.function() for p in parts])
+    return Code(kernel.name, text, frozenset[str]().union(*(p.b.declared for p in parts)))
+
+
+def share(b: Builder, function: str, count: Operand) -> None:
+    """Run a function for every chunk, in a function that was given `words` and `fork`."""
+    if count.integer == 1:
+        b.effect(f"call void {function}(ptr %words, i32 0, i32 1)")
+    else:
+        b.effect(f"call void {SHARE}(ptr %fork, ptr {function}, ptr %words, {b.cast(count, 'i32')})")
 
 
 class _Function:
@@ -84,6 +97,10 @@ class _Function:
         at = self.b.emit("ptr", 1, f"getelementptr i64, ptr %words, i64 {slot}")
         return self.b.emit(dtype, 1, f"load {dtype}, {at}, align 8", at)
 
+    def count(self, phase: Phase) -> Operand:
+        """In how many pieces a phase is done."""
+        return self.indexer.count(phase.chunk) if phase.chunk else self.indexer.number(1)
+
     def text(self, head: str) -> str:
         lines = "\n".join(s if s.endswith(":") else f"  {s}" for s in [*self.b.regions[0].lines, "ret void"])
         return f"define {head} {{\nentry:\n{lines}\n}}\n"
@@ -98,12 +115,7 @@ class _Driver(_Function):
         return self.text(f"void @{self.kernel.name}(ptr %words, ptr %fork)")
 
     def _call(self, name: str, phase: Phase) -> None:
-        count = self.indexer.count(phase.chunk) if phase.chunk else self.indexer.number(1)
-        if count.integer == 1:
-            self.b.effect(f"call void {name}(ptr %words, i32 0, i32 1)")
-        else:
-            narrow = self.b.cast(count, "i32")
-            self.b.effect(f"call void {SHARE}(ptr %fork, ptr {name}, ptr %words, {narrow})")
+        share(self.b, name, self.count(phase))
 
 
 class _PhaseEmitter(_Function):
@@ -116,19 +128,35 @@ class _PhaseEmitter(_Function):
         self.values: dict[str, Operand] = {}
         self.vector = SCALAR
 
+    @property
+    def is_once(self) -> bool:
+        """There is one piece, whatever the sizes."""
+        chunk = self.phase.chunk
+        return chunk is None or chunk.pieces == 1
+
+    @property
+    def is_kernel(self) -> bool:
+        """The phase is all that the kernel does."""
+        return self.is_once and len(self.kernel.phases) == 1
+
     def function(self) -> str:
-        self.env["c"] = self.b.emit("i64", 1, "sext i32 %chunk to i64")
+        self.env["c"], total = self._piece()
         if chunk := self.phase.chunk:
-            count = self.indexer.count(chunk)
-            once = count.integer == 1
-            total = count if once else self.b.emit("i64", 1, "sext i32 %chunks to i64")
-            c = self.indexer.number(0) if once else self.env["c"]
-            self.env[f"{chunk.axis}.lo"], self.env[f"{chunk.axis}.hi"] = self.indexer.bounds(chunk, c, total)
+            bounds = self.indexer.bounds(chunk, self.env["c"], total)
+            self.env[f"{chunk.axis}.lo"], self.env[f"{chunk.axis}.hi"] = bounds
         before = self.kernel.phases[self.number - 1].chunk if self.number else None
         if before:
             self.env["nc"] = self.indexer.count(before)
         self.body(self.phase.body)
+        if self.is_kernel:
+            return self.text(f"void @{self.kernel.name}(ptr %words, ptr %fork)")
         return self.text(f"internal void @{self.kernel.name}.p{self.number}(ptr %words, i32 %chunk, i32 %chunks)")
+
+    def _piece(self) -> tuple[Operand, Operand]:
+        """The number of the piece that is done, and how many there are."""
+        if self.is_once:
+            return self.indexer.number(0), self.indexer.number(1)
+        return self.b.emit("i64", 1, "sext i32 %chunk to i64"), self.b.emit("i64", 1, "sext i32 %chunks to i64")
 
     # -------------------------------------------------------------------------------------------------- loops
 

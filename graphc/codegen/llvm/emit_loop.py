@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from graphc.codegen.llvm.writer import Operand, Region, Writer
+from graphc.records import replace
 
 Values: TypeAlias = Sequence[Operand]
 LoopBody: TypeAlias = Callable[[list[Operand]], tuple[list[Operand], Operand]]
@@ -20,7 +20,7 @@ def write_loop(b: Writer, guard: Operand, before: Values, body: LoopBody) -> lis
     enter, head, done = pre.label, inside.label, b.label("done")
     b.regions += [pre, inside]
     carried = _renamed(b, before)
-    after, more = body(carried)
+    after, more = body([_opaque(b, v) for v in carried])
     del b.regions[-2:]
     end = [replace(v, depth=min(v.depth, b.depth)) for v in after] if sure else _renamed(b, before)
     outer.lines += [
@@ -37,6 +37,19 @@ def write_loop(b: Writer, guard: Operand, before: Values, body: LoopBody) -> lis
     ]
     outer.label = done
     return end
+
+
+def _opaque(b: Writer, v: Operand) -> Operand:
+    """The value itself; a counter as one that loop strength reduction does not follow.
+
+    That pass of LLVM takes up to a third of the time of code generation, and finds nothing: address arithmetic stands
+    in the outermost loop that it may stand in.  An annotation is dropped when instructions are selected.
+    """
+    if v.type != "i64":
+        return v
+    name = "llvm.annotation.i64.p0"
+    b.declare(name, "i64", "i64", "ptr", "ptr", "i32")
+    return b.ordered("i64", 1, f"call i64 @{name}({v}, ptr null, ptr null, i32 0)")
 
 
 def _renamed(b: Writer, values: Values) -> list[Operand]:

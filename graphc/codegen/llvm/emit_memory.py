@@ -9,7 +9,6 @@ guard.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from graphc.codegen.llvm.builder import Builder
@@ -20,6 +19,7 @@ from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Guard
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, replace
 
 SHORT_STEPS = (2, 3, 4)
 ZEROS = "@graphc.zeros"

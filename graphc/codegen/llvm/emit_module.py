@@ -8,12 +8,12 @@ the status word, 0 where every check held.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypeAlias
 
 from graphc.codegen.llvm.emit import SHARE, Code
 from graphc.codegen.llvm.emit_memory import ZEROS_TEXT
+from graphc.records import dataclass
 
 Slot: TypeAlias = int | None
 """A position in the table of the program, or None: the address of the status word."""
@@ -41,7 +41,9 @@ def module_text(steps: Sequence[Step]) -> str:
         raise ValueError(f"two kernels have one name: {sorted(codes)}")
     declarations = sorted(frozenset[str]().union(*(c.declarations for c in codes.values())))
     helpers = sorted(frozenset[str]().union(*(c.helpers for c in codes.values())))
-    return "\n".join([ZEROS_TEXT, _SHARE, *helpers, *(c.text for c in codes.values()), *_run(steps), *declarations, ""])
+    sharing = [_SHARE] if any(c.is_shared for c in codes.values()) else []
+    kernels = [c.text for c in codes.values()]
+    return "\n".join([ZEROS_TEXT, *sharing, *helpers, *kernels, *_run(steps), *declarations, ""])
 
 
 def _run(steps: Sequence[Step]) -> Iterator[str]:
@@ -52,6 +54,9 @@ def _run(steps: Sequence[Step]) -> Iterator[str]:
     yield "  store i64 0, ptr %status, align 8"
     yield f"  %table = alloca [{max(longest, 1)} x i64], align 8"
     for n, step in enumerate(steps):
+        if step.slots == tuple(range(len(step.slots))) and not any(step.offsets):
+            yield f"  call void @{step.code.name}(ptr %words, ptr %fork)"
+            continue
         for k, (slot, offset) in enumerate(zip_longest(step.slots, step.offsets, fillvalue=0)):
             yield from _copy(f"{n}.{k}", k, slot, offset)
         yield f"  call void @{step.code.name}(ptr %table, ptr %fork)"

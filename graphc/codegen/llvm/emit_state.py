@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 
 from graphc.codegen.llvm.builder import Builder
@@ -11,6 +10,7 @@ from graphc.codegen.llvm.emit_memory import Vector
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.loops import Body, Fold, Get, Init, Loop, Merge, parts
 from graphc.codegen.nest.monoids import Monoid, State
+from graphc.records import dataclass
 
 
 def widths(body: Body, width: int = 1) -> dict[str, int]:

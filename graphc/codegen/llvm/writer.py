@@ -9,11 +9,11 @@ vary leaves its loop, and equal code is written once, with no pass over the fini
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from graphc.codegen.llvm.types import item_type, literal, register_type, suffix
 from graphc.codegen.nest.elements import is_float
+from graphc.records import dataclass, field, replace
 
 INTRINSICS = frozenset(
     {"fabs", "sqrt", "copysign", "fma", "fmuladd", "floor", "ceil", "rint", "trunc"}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from graphc.codegen.lower.rewriting import Rewriting
 from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
 from graphc.codegen.nest.costs import cost
 from graphc.codegen.nest.loops import ZERO
 from graphc.ir.poly import Poly
+from graphc.records import replace
 
 LANES = 16  # of the vectors that the choice of the last axis reckons with
 USUAL = 256  # length of an axis that is not known

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from graphc.codegen.lower.rewriting import Rewriting
 from graphc.codegen.nest.cluster import Cluster, Place
 from graphc.codegen.nest.loops import Guard
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, replace
 
 
 def drop_sure_guards(cluster: Cluster) -> Cluster:

@@ -8,7 +8,6 @@ plain sum: merging moments makes NaN of an infinity.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
 
 from graphc.codegen.lower.analysis import Analysis
 from graphc.codegen.lower.rewriting import Rewriting
@@ -16,6 +15,7 @@ from graphc.codegen.nest.cluster import Cluster, Reduction, Value
 from graphc.codegen.nest.elements import ITEMSIZE, is_float
 from graphc.codegen.nest.monoids import MOMENTS, SUM
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, field, replace
 
 CACHED = 1 << 20  # bytes that a second pass finds in a cache of its own core
 USUAL = 256  # length of an axis that is not known

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import count
 
 from graphc.codegen.lower.analysis import Analysis
@@ -35,6 +34,7 @@ from graphc.codegen.nest.loops import (
     Store,
 )
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, field
 
 StatePlace = tuple[tuple[str, ...], Poly]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value
 from graphc.codegen.nest.loops import Guard
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, field, replace
 
 
 @dataclass

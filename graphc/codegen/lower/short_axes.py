@@ -7,12 +7,12 @@ for each of them, and keep a sum over them in memory; written out they meet in r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Operand, Place, Reduction, Value, Write
 from graphc.codegen.nest.costs import HEAVY, cost
 from graphc.codegen.nest.loops import Guard
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, field, replace
 
 LONGEST = 8  # points of an axis that is written out
 MOST = 96  # values and effects of all the points of an axis: bounds code and registers

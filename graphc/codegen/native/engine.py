@@ -8,11 +8,12 @@ and linked in another process on the same kind of host.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
+
+from graphc.records import dataclass
 
 CODEGEN_LEVEL = 1
 _AVX512 = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl"})
@@ -67,7 +68,8 @@ def _emitter() -> Any:
     return _machine()
 
 
-def _parse(text: str) -> Any:
+def parse(text: str) -> Any:
+    """The module of a text, verified.  Raises RuntimeError, with LLVM's message, where the text is not valid IR."""
     _initialize()
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = host().triple, str(_emitter().target_data)
@@ -76,13 +78,17 @@ def _parse(text: str) -> Any:
 
 
 def emit_object(text: str) -> bytes:
-    """Object code for the host.  Raises RuntimeError, with LLVM's message, where the text is not valid IR."""
-    return bytes(_emitter().emit_object(_parse(text)))
+    """Object code for the host.  Raises RuntimeError as `parse` does."""
+    return object_code(parse(text))
+
+
+def object_code(module: Any) -> bytes:
+    return bytes(_emitter().emit_object(module))
 
 
 def assembly(text: str) -> str:
     """The instructions, for people to read."""
-    return str(_emitter().emit_assembly(_parse(text)))
+    return str(_emitter().emit_assembly(parse(text)))
 
 
 class Library:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from graphc.codegen.native.array_layout import api_symbols, layout_is_known, numpy_dtype
 from graphc.codegen.native.engine import Library
+from graphc.records import dataclass
 
 METH_FASTCALL = 0x80
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from graphc.codegen.native.engine import Library, emit_object, host
 from graphc.codegen.native.store import digest, kept
+from graphc.records import dataclass
 
 MOST_THREADS = 64  # one bit each in the word of sleepers
 _PYTHON = ("PyThread_allocate_lock", "PyThread_acquire_lock", "PyThread_release_lock", "PyThread_start_new_thread")
@@ -107,11 +107,14 @@ declare i32 @PyThread_acquire_lock(ptr, i32)
 declare void @PyThread_release_lock(ptr)
 declare i64 @PyThread_start_new_thread(ptr, ptr)
 declare i64 @llvm.cttz.i64(i64, i1 immarg)
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1 immarg)
 
 ; Forget all threads: they do not exist in a child process.
 define void @reset() {
 entry:
-  store %Pool zeroinitializer, ptr @pool, align 64
+  %end = getelementptr %Pool, ptr null, i32 1
+  %size = ptrtoint ptr %end to i64
+  call void @llvm.memset.p0.i64(ptr align 64 @pool, i8 0, i64 %size, i1 false)
   ret void
 }
 

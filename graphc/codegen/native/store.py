@@ -14,10 +14,10 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from graphc.config import current
+from graphc.records import dataclass
 
 MOST_BYTES = 256 << 20
 LARGEST_SHARE = 8  # of `most`, for one file: larger ones would push out all the others

@@ -7,13 +7,13 @@ over; one that lacks an axis is broadcast along it.  Equal values are one value.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from graphc.codegen.nest.elements import register
 from graphc.codegen.nest.loops import ZERO, Guard
 from graphc.codegen.nest.monoids import Monoid
 from graphc.ir.poly import Poly, Size
+from graphc.records import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,12 @@ of a vector are loaded before any is stored.  The lanes of an Accumulate in a ve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from graphc.codegen.nest.chunk import Chunk
 from graphc.codegen.nest.monoids import Monoid
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, replace
 
 ZERO = Poly()
 

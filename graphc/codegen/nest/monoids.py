@@ -8,10 +8,10 @@ schedule.  Items and states are tuples of builder values.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.codegen.nest.elements import greatest, is_float, least
+from graphc.records import dataclass, field
 
 State = tuple[Any, ...]
 Binary = Callable[[Any, Any, Any], Any]

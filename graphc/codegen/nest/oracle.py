@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc.codegen.nest.elements import greatest, is_float, is_integer, least
 from graphc.ir.ops.gamma import log_gamma, psi, psi_prime
+from graphc.records import dataclass
 
 NUMPY: dict[str, type[np.generic]] = {
     "bool": np.bool_,

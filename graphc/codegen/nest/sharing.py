@@ -6,9 +6,9 @@ The rule speaks of nests before they are scheduled: a schedule keeps the order o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from graphc.codegen.nest.loops import Body, Kernel, Load, Loop, Stmt, Store, parts, touched
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

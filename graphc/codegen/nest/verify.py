@@ -7,7 +7,6 @@ and that types agree.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from graphc.codegen.nest.elements import is_integer, register
 from graphc.codegen.nest.loops import (
@@ -35,6 +34,7 @@ from graphc.codegen.nest.loops import (
     touched,
 )
 from graphc.ir.poly import Poly
+from graphc.records import dataclass, replace
 
 COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
 UNIFORM = frozenset({

@@ -1,12 +1,10 @@
 """Nest -> nest: how a kernel's loops are to run on the machine.
 
-Each step is small, keeps the meaning, and is checked by the verifier.  Order matters: prefetching looks at the stages
+Each step is small, keeps the meaning, and may be verified.  Order matters: prefetching looks at the stages
 of a row before the cascade wraps them in blocks; jamming looks at scalar bodies, before they get lanes.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from graphc.codegen.nest.loops import Kernel
 from graphc.codegen.nest.verify import verify
@@ -15,6 +13,8 @@ from graphc.codegen.schedule.prefetch import prefetch
 from graphc.codegen.schedule.reductions import cascade
 from graphc.codegen.schedule.tile import tile
 from graphc.codegen.schedule.vectors import vectorise
+from graphc.config import current
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,14 @@ AUTO = Plan()
 
 
 def schedule(kernel: Kernel, plan: Plan = AUTO) -> Kernel:
-    """The scheduled kernel, verified after each step."""
-    kernel = verify(prefetch(kernel, plan.prefetch))
-    kernel = verify(cascade(kernel))
-    kernel = verify(jam(kernel, plan.jam))
-    kernel = verify(tile(kernel))
+    """The scheduled kernel, verified; under `config(verify=True)` after each step."""
+    checked = verify if current().verify else _unchanged
+    kernel = checked(prefetch(kernel, plan.prefetch))
+    kernel = checked(cascade(kernel))
+    kernel = checked(jam(kernel, plan.jam))
+    kernel = checked(tile(kernel))
     return verify(vectorise(kernel, plan.lanes, plan.unroll))
+
+
+def _unchanged(kernel: Kernel) -> Kernel:
+    return kernel

@@ -7,8 +7,6 @@ becomes
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphc.codegen.nest.loops import (
     ZERO,
     Body,
@@ -28,6 +26,7 @@ from graphc.codegen.nest.loops import (
 )
 from graphc.codegen.schedule.weight import LIMIT, weight
 from graphc.ir.poly import Poly
+from graphc.records import replace
 
 
 def jam(kernel: Kernel, rows: int) -> Kernel:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphc.codegen.nest.loops import Body, Kernel, Load, Loop, Phase, Prefetch, map_loops
 from graphc.ir.poly import Poly
+from graphc.records import replace
 
 
 def prefetch(kernel: Kernel, ahead: int) -> Kernel:

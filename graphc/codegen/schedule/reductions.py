@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 
 from graphc.codegen.nest.elements import is_float
@@ -19,6 +18,7 @@ from graphc.codegen.nest.loops import (
     map_phases,
 )
 from graphc.ir.poly import Poly
+from graphc.records import replace
 
 BLOCK = 8192  # items that one accumulator chain takes before it is merged into the next level
 EXACT = frozenset({"max", "min", "any", "all", "argmax", "argmin"})

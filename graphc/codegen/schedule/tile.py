@@ -7,8 +7,6 @@ ask memory for one line of each of many rows at once, which no prefetcher follow
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphc.codegen.nest.loops import (
     Check,
     Index,
@@ -22,6 +20,7 @@ from graphc.codegen.nest.loops import (
     map_phases,
 )
 from graphc.ir.poly import Poly
+from graphc.records import replace
 
 TILE = 32  # points along either axis: with more, rows that are a power of two apart leave no place for each other
 

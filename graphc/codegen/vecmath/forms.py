@@ -7,9 +7,10 @@ float to an integer and leaves that integer in the low bits of the sum.  Unlike 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
+
+from graphc.records import dataclass
 
 if TYPE_CHECKING:
     from graphc.codegen.llvm.builder import Builder

@@ -8,7 +8,6 @@ logarithm").
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
@@ -24,6 +23,7 @@ from graphc.codegen.vecmath.forms import (
     one_plus,
     rounded,
 )
+from graphc.records import dataclass
 
 if TYPE_CHECKING:
     from graphc.codegen.llvm.builder import Builder
