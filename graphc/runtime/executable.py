@@ -1,9 +1,8 @@
 """A compiled graph: called with arrays, it gives arrays.
 
 `Native` owns machine code with an entry point that Python calls directly.  With symbolic extents one machine code
-serves all sizes: a binding of the symbols gives it another table of words and another arena, and the entry takes
-arguments of the sizes that were bound last without leaving native code.  `Reference` is level O0: the operations' own
-NumPy rules, one after the other.
+serves all sizes: a block of numbers says what the entry takes, and is rewritten for arguments of other sizes than those
+that were bound last.  `Reference` is level O0: the operations' own NumPy rules, one after the other.
 """
 
 from __future__ import annotations
@@ -16,34 +15,38 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from graphc.codegen.native import entry
 from graphc.codegen.native.engine import Library
+from graphc.codegen.native.entry import Bindings, Otherwise, bind_entry, entry_imports, is_atomic
 from graphc.codegen.native.pool import default_threads, fork_address
+from graphc.codegen.native.state import State
 from graphc.config import current
 from graphc.errors import FeedError, OutOfRangeError, SignatureError
 from graphc.ir.evaluate import bind_dims, evaluate
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
-from graphc.ir.types import numpy_dtype
+from graphc.ir.types import numpy_dtype, short_dtype
 from graphc.runtime.cache import kept_program
-from graphc.runtime.program import (
-    Argument,
-    Constant,
-    Entry,
-    Extent,
-    Planned,
-    Program,
-    Result,
-    Signature,
-    numbers,
-)
+from graphc.runtime.program import Entry, Program, Signature, numbers
 
 if TYPE_CHECKING:
     from graphc.runtime.stages import Stages
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
-ALIGNMENT = 64  # of the arena: one cache line, one AVX-512 vector
-REMEMBERED = 16  # bindings that keep their arena
+Container: TypeAlias = type[tuple[Any, ...]] | type[list[Any]]
+REMEMBERED = 16  # extents whose memory plan is kept
+
+
+@dataclass(frozen=True)
+class Stateful:
+    """The variables of a run: the graph's last inputs are the variables `reads` of `state`, its last outputs new values
+    of the variables `writes`."""
+
+    state: State
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+
+
+_STATELESS = Stateful(State(()), (), ())
 
 
 def compile_graph(
@@ -54,15 +57,17 @@ def compile_graph(
     *,
     unwrap: bool = False,
     otherwise: Callable[..., Any] | None = None,
+    variables: Stateful = _STATELESS,
 ) -> Executable:
     """Compile the outputs of a graph as a function of its inputs.
 
-    `unwrap`: a single result comes from `native` as it is, not in a tuple.  `otherwise`: `native` hands arguments on to
-    it that are not of the declared types, instead of raising.
+    `unwrap`: a single result comes from `native` as it is, not in a container.  `otherwise`: `native` hands arguments
+    on to it that are not exactly of the declared types, instead of converting or refusing them.  `variables`: inputs
+    and outputs that native code reads and writes by itself; the `Reference` takes and gives them like all others.
     """
     if level == "O0":
         return Reference(graph)
-    return Native(graph, level, disable, threads, unwrap=unwrap, otherwise=otherwise)
+    return Native(graph, level, disable, threads, unwrap=unwrap, otherwise=otherwise, variables=variables)
 
 
 class Reference:
@@ -81,16 +86,6 @@ class Reference:
         return f"{len(self.graph)} nodes, evaluated one by one by their NumPy rules (level O0)"
 
 
-@dataclass(frozen=True)
-class _Binding:
-    """What the values of the symbolic extents decide: the words, the arena, the entry's block, the results' shapes."""
-
-    table: Array
-    arena: Array
-    block: list[int]
-    shapes: tuple[tuple[int, ...], ...]
-
-
 class Native:
     """Machine code and all that it needs to run."""
 
@@ -103,24 +98,22 @@ class Native:
         *,
         unwrap: bool,
         otherwise: Callable[..., Any] | None,
+        variables: Stateful,
     ) -> None:
         started = time.perf_counter()
         self.graph, self._options = graph, (level, tuple(disable))
-        self.types = tuple(v.type for v in graph.inputs)
-        self.results = tuple(v.type for v in graph.outputs)
-        self._signature = Signature(self.types, self.results, unwrap)
-        self.program = kept_program(graph, f"{self._options} {unwrap}", self._build)
+        inputs, outputs = (tuple(v.type for v in vs) for vs in (graph.inputs, graph.outputs))
+        self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes)
+        self._state = variables.state
+        self.types, self.results = self._signature.arguments, self._signature.results
+        options = f"{self._options} {unwrap} {variables.reads} {variables.writes}"
+        self.program = kept_program(graph, options, self._build)
         self._fork = fork_address(threads or current().threads or default_threads())
-        self._otherwise = otherwise
         self._entry = Entry(self.program.plan, self._signature)
-        self._block = np.full(max(1, len(self._entry.cells)), -1, np.int64)  # no extent is -1: nothing fits yet
-        self._bindings: dict[tuple[int, ...], _Binding] = {}
-        self._bound: _Binding | None = None  # what the entry's block says
-        words = self.program.plan.words
-        self._arguments = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Argument)]
-        self._outputs = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Result)]
-        self.native: Callable[..., Any] = self._link()
-        self._run = entry.run_function(self.library["run"])
+        self._block = np.full(len(self._entry.cells), -1, np.int64)  # no extent is -1: nothing fits yet
+        self._blocks: dict[tuple[int, ...], Array] = {}
+        self._slow = Otherwise(otherwise or self._convert)
+        self.native = self.bind()
         how = "compiled" if "stages" in vars(self) else "loaded from the cache"
         self._origin = f"{how} in {(time.perf_counter() - started) * 1e3:.0f} ms"
 
@@ -136,57 +129,49 @@ class Native:
 
         return build(self.stages, self._signature)
 
-    def _link(self) -> Callable[..., Any]:
-        def slow(*args: Any) -> Any:
-            if self._otherwise is not None and not self._fits(args):
-                return self._otherwise(*args)
-            results = self(*self._checked(args))
-            return results[0] if self._signature.is_single else results
+    def bind(self, container: Container = tuple, otherwise: Callable[..., Any] | None = None) -> Callable[..., Any]:
+        """The entry point, which gives several results in such a container, and hands on what it does not take."""
+        slow = self._slow if otherwise is None else Otherwise(otherwise)
+        bindings = Bindings(slow, self._fail, self._fork, self._block.ctypes.data, container, self._state)
+        library = Library(self.program.object, ["run", "entry"], entry_imports(self._entry.spec, bindings))
+        return bind_entry(library, self._entry.spec, bindings, keep=self)
 
-        arena = self._bind({}).arena.ctypes.data if self._signature.is_static else 0
-        bindings = entry.Bindings(slow, self._fail, arena, self._fork, self._block.ctypes.data)
-        imports = entry.entry_imports(self._entry.spec, bindings)
-        self.library = Library(self.program.object, ["run", "entry"], imports)
-        return entry.bind_entry(self.library, self._entry.spec, bindings, keep=self)
+    def hand_on(self, otherwise: Callable[..., Any]) -> None:
+        """From now on `native` hands on to this callable what it does not take."""
+        self._slow.function = otherwise
+
+    @property
+    def is_atomic(self) -> bool:
+        """A run reads, computes and updates variables with no other Python thread in between."""
+        return is_atomic(self._entry.spec)
 
     # --------------------------------------------------------------------------------------------------- calling
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
-        """Arrays as the graph's inputs, of the declared types and any strides; fresh results as its outputs.
+        """Arrays of the declared types and any strides; fresh results.
 
-        Raises FeedError where symbolic extents do not agree, OutOfRangeError for a run-time index outside its axis.
+        Raises FeedError where extents do not agree, OutOfRangeError for a run-time index outside its axis.
         """
-        binding = self._bind(bind_dims(self.types, arrays))
-        outputs = [np.empty(s, numpy_dtype(t.dtype)) for s, t in zip(binding.shapes, self.results, strict=True)]
-        inputs = [_plain(a) for a in arrays]
-        table = binding.table.copy()
-        for n, k in self._arguments:
-            table[n] = inputs[k].ctypes.data
-        for n, j in self._outputs:
-            table[n] = outputs[j].ctypes.data
-        status = self._run(table.ctypes.data, self._fork or None)
-        if status:
-            self._fail(status)
-        return tuple(outputs)
+        results = self.native(*self.fitting(arrays))
+        return (results,) if self._signature.is_single else results
 
-    def _fits(self, args: tuple[Any, ...]) -> bool:
-        try:
-            self._checked(args)
-        except (SignatureError, FeedError):
-            return False
-        return True
+    def fitting(self, arrays: Sequence[Array]) -> list[Array]:
+        """The arrays as `native` takes them; it is set to their extents."""
+        self._bind(bind_dims(self.types, arrays))
+        return list(map(_plain, arrays))
 
-    def _checked(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Arguments that the entry did not take: of other strides, or not what was declared, which raises."""
-        if len(args) != len(self.types):
-            count = str(len(self.types)), str(len(args))
-            raise SignatureError("wrong number of arguments", expected=count[0], got=count[1], loc=user_location())
+    def _convert(self, *args: Any, **named: Any) -> Any:
+        """What `native` does not take: arrays of other strides or extents; the rest raises."""
+        if named or len(args) != len(self.types):
+            got = " and ".join([str(len(args)), *(f"{name}=..." for name in named)])
+            raise SignatureError(
+                "wrong number of arguments", expected=str(len(self.types)), got=got, loc=user_location()
+            )
         for a, t in zip(args, self.types, strict=True):
             if not isinstance(a, np.ndarray) or a.dtype.newbyteorder("=") != numpy_dtype(t.dtype):
                 got = f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__
                 raise FeedError("an argument of another type", expected=f"an array {t}", got=got, loc=user_location())
-        bind_dims(self.types, args)
-        return args
+        return self.native(*self.fitting(args))
 
     def _fail(self, status: int) -> NoReturn:
         site = self.program.sites[status]
@@ -198,41 +183,23 @@ class Native:
 
     # --------------------------------------------------------------------------------------------------- binding
 
-    def _bind(self, dims: Mapping[str, int]) -> _Binding:
-        """The binding for these extents, which the entry takes from now on without asking."""
+    def _bind(self, dims: Mapping[str, int]) -> None:
+        """Let the entry take arguments of these extents from now on, without asking."""
+        if not self._entry.cells:
+            return
         key = tuple(dims.values())
-        if key not in self._bindings:
-            if len(self._bindings) >= REMEMBERED:
-                del self._bindings[next(iter(self._bindings))]
-            self._bindings[key] = self._binding(dims)
-        binding = self._bindings[key]
-        if binding is not self._bound:
-            self._block[: len(binding.block)] = binding.block
-            self._bound = binding
-        return binding
-
-    def _binding(self, dims: Mapping[str, int]) -> _Binding:
-        """Plan the arena and fill in all words but the addresses of arguments and results."""
-        plan = self.program.plan
-        layout = plan.arena(dims)
-        arena = _aligned(layout.size)
-        start = arena.ctypes.data
-        table = np.zeros(max(1, len(plan.words)), np.int64)
-        for n, w in enumerate(plan.words):
-            match w:
-                case Planned(name):
-                    table[n] = start + layout.offsets[name]
-                case Constant(literal):
-                    table[n] = literal.array.ctypes.data
-                case Extent():
-                    table[n] = w.evaluate(dims)
-                case Argument() | Result():
-                    pass
-        block = self._entry.block(dims, layout.offsets, start)
-        return _Binding(table, arena, block, tuple(numbers(t.shape, dims) for t in self.results))
+        block = self._blocks.get(key)
+        if block is None:
+            for t in self.results:
+                numbers(t.shape, dims)  # raises where an extent comes out negative
+            block = np.array(self._entry.block(dims, self.program.plan.arena(dims)), np.int64)
+            if len(self._blocks) >= REMEMBERED:
+                self._blocks.clear()
+            self._blocks[key] = block
+        self._block[:] = block  # in one step, and always: another thread may just have bound other extents
 
     def peak_bytes(self, dims: Mapping[str, int] | None = None) -> int:
-        """The size of the arena: all storage but arguments, results and constants."""
+        """The size of the arena: all storage but arguments, results, variables and constants."""
         return self.program.plan.arena(dims or {}).size
 
     def explain(self) -> str:
@@ -246,14 +213,8 @@ Executable: TypeAlias = Native | Reference
 
 
 def _plain(a: Array) -> Array:
-    """The array itself where it is contiguous, aligned and in native byte order, else a copy that is."""
-    flags = a.flags
-    if flags.c_contiguous and flags.aligned and a.dtype.isnative:
+    """The array itself where native code reads it as it is, else a copy that it does."""
+    dtype, flags = numpy_dtype(short_dtype(a.dtype)), a.flags
+    if type(a) is np.ndarray and a.dtype is dtype and flags.c_contiguous and flags.aligned:
         return a
-    return np.array(a, a.dtype.newbyteorder("="), order="C")
-
-
-def _aligned(size: int) -> Array:
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size]
+    return np.array(a, dtype, order="C", copy=True)

@@ -39,6 +39,12 @@ def identity(nest: Any) -> Any:
     return id(nest)
 
 
+def flat_key(fetches: Any, feeds: Sequence[Any]) -> tuple[Any, ...]:
+    """A key for one fetch, or a list or tuple without other nests inside, and the handles of its feeds."""
+    kind = type(fetches)
+    return (*map(id, fetches), None, kind, *feeds) if kind is list or kind is tuple else (id(fetches), *feeds)
+
+
 def has_identity(structure: Structure) -> bool:
     return structure.kind in _IDENTIFIED and all(map(has_identity, structure.children))
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from graphc.codegen.kernels import AnyKernel
 from graphc.codegen.lift import buffer_name
+from graphc.codegen.nest.costs import cost
 from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.ir.poly import Poly
 from graphc.passes.access import storage
-from graphc.passes.fuse import Fusion
+from graphc.passes.fuse import Fusion, Group
 from graphc.runtime.program import Argument, Constant, Extent, Lifetime, Plan, Planned, Result, Word
 
 
@@ -31,7 +33,8 @@ class _Planner:
 
     def plan(self) -> Plan:
         slots = tuple(tuple(self._slots(k)) for k in self.kernels)
-        return Plan(tuple(self.words), slots, tuple(self._lifetimes()))
+        work = sum(map(_work, self.fusion.groups), Poly())
+        return Plan(tuple(self.words), slots, tuple(self._lifetimes()), work)
 
     def _slots(self, kernel: AnyKernel) -> Iterator[int | None]:
         for b in kernel.buffers:
@@ -57,3 +60,11 @@ class _Planner:
             for b in kernel.buffers:
                 if b.role == "work":
                     yield Lifetime(f"{kernel.name}.{b.name}", b.size * ITEMSIZE[b.dtype], step, step, b.chunk)
+
+
+def _work(group: Group) -> Poly:
+    """Every operation of a group is done at every point of its space, or reckoned to be."""
+    work = Poly.of(1 + sum(cost(n.op.name) for n in group.nodes))
+    for _, extent in group.axes:
+        work = work * extent
+    return work

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
-from graphc.errors import FeedError, SignatureError
+from graphc.errors import FeedError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
-from graphc.runtime.executable import Executable, Native, compile_graph
-from graphc.runtime.fetches import has_identity, identity, parse_feeds, parse_fetches
+from graphc.runtime.executable import Executable, Native, Stateful, compile_graph
+from graphc.runtime.fetches import flat_key, has_identity, identity, parse_feeds, parse_fetches
 from graphc.runtime.run_plan import Call, RunPlan, make_plan
 from graphc.runtime.tree import Structure, flatten
 from graphc.runtime.variables import Variables
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from graphc.runtime.stages import Stages
 
 _REMEMBERED = 1024
+_NOTHING: Mapping[Any, Any] = {}
 
 
 class Session:
@@ -60,24 +61,22 @@ class Session:
 
         Raises FeedError, MissingFeedError, FetchError, GraphMismatchError, ClosedSessionError.
         """
-        feed = {} if feed is None else feed
-        try:
-            call = self._calls.get((identity(fetches), *feed))
-        except TypeError:  # no mapping: `_handles` says so
-            call = None
-        if call is None:
-            handles = _handles(feed)
-            call = self._find(fetches, handles, (identity(fetches), *handles))
-        return call.run(feed.values())
+        feed = _NOTHING if feed is None else feed
+        kind = fetches.__class__
+        try:  # the key of `flat_key`, written out: a call would cost more than all the rest
+            key = (*map(id, fetches), None, kind, *feed) if kind is list or kind is tuple else (id(fetches), *feed)
+            run, values = self._calls[key].run, feed.values()
+        except (KeyError, TypeError, AttributeError):  # not seen before, nested, or no mapping
+            run, values = self._find_nest(fetches, feed).run, feed.values()
+        return run(*values)
 
     def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
         """A function of the arrays of `feeds`, for calls in a loop: `fast(a, b)` is `run(fetches, {x: a, y: b})`.
 
-        Where the fetches are one tensor or a tuple and no variable is read or written it is the native entry point
-        itself; such a function holds its own code and outlives the session.
+        Where the fetches are one tensor, or a flat tuple or list, it is the native entry point itself.  It holds its
+        own code; one that neither reads nor writes variables outlives the session.
         """
-        call = self._find(fetches, feeds)
-        return call.native or _counted(call)
+        return self._find(fetches, feeds).run
 
     def stages(self, fetches: Any, feeds: Iterable[Any] = ()) -> Stages:
         """The stages of the compilation of one run, each of which prints: graph, optimized, loops, llvm ..."""
@@ -86,14 +85,21 @@ class Session:
         plan = self._find(fetches, feeds).plan
         return plan.executable.stages if isinstance(plan.executable, Native) else Stages(plan.run.graph, "O0")
 
-    def _find(self, fetches: Any, feeds: Iterable[Any], key: tuple[Any, ...] = ()) -> Call:
-        """The call of these handles, which `key` finds from the next time on if it can tell nests apart."""
+    def _find(self, fetches: Any, feeds: Iterable[Any]) -> Call:
         leaves, structure = flatten(fetches)
-        handles = tuple(feeds)
         with self._building:
-            self._state.snapshot()  # raises when the session is closed
-            call = self._prepare(leaves, structure, handles)
-            if key and has_identity(structure):
+            self._state.check_open()
+            return self._prepare(leaves, structure, tuple(feeds))
+
+    def _find_nest(self, fetches: Any, feed: Mapping[Any, Any]) -> Call:
+        """The call for these handles, which is found by them from the next time on if they can tell nests apart."""
+        handles = _handles(feed)
+        structure = flatten(fetches)[1]
+        key = flat_key(fetches, handles) if structure.is_flat else (identity(fetches), *handles)
+        call = self._calls.get(key)
+        if call is None:
+            call = self._find(fetches, handles)
+            if has_identity(structure):
                 self._remember(key, call)
         return call
 
@@ -117,10 +123,10 @@ class Session:
             self._plans[key] = make_plan(self._state, values, feeds, updates, self._compile)
         return self._plans[key]
 
-    def _compile(self, graph: Graph) -> Executable:
+    def _compile(self, graph: Graph, variables: Stateful) -> Executable:
         level, disable, threads = self._options
         level = level if graph.outputs else "O0"  # nothing is asked for, so there is nothing to compile
-        return compile_graph(graph, level=level, disable=disable, threads=threads, unwrap=True)
+        return compile_graph(graph, level, disable, threads, unwrap=True, variables=variables)
 
     # --------------------------------------------------------------------------------------------------- looking
 
@@ -145,7 +151,7 @@ class Session:
             self._plans.clear()
 
     def __enter__(self) -> Self:
-        self._state.snapshot()
+        self._state.check_open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -164,24 +170,6 @@ def _handles(feed: object) -> tuple[Any, ...]:
             expected="feed={x: array}", got=type(feed).__name__, fix="feed={x: array, ...}", loc=user_location(),
         )  # fmt: skip
     return tuple(feed)
-
-
-def _counted(call: Call) -> Callable[..., Any]:
-    """`call` with a check of the number of arguments."""
-    names = call.plan.check.names
-
-    def checked(*arrays: Any) -> Any:
-        if len(arrays) != len(names):
-            raise SignatureError(
-                "the wrong number of arrays",
-                expected=f"{len(names)}: {', '.join(names)}",
-                got=str(len(arrays)),
-                fix=f"call({', '.join(names)})",
-                loc=user_location(),
-            )
-        return call.run(arrays)
-
-    return checked
 
 
 _sessions: WeakSet[Session] = WeakSet()

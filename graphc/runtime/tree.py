@@ -36,6 +36,11 @@ class Structure:
         return self.kind is None
 
     @property
+    def is_flat(self) -> bool:
+        """A leaf, or a list or tuple of leaves."""
+        return self.is_leaf or (self.kind in (list, tuple) and all(c.is_leaf for c in self.children))
+
+    @property
     def leaf_count(self) -> int:
         return 1 if self.is_leaf else sum(c.leaf_count for c in self.children)
 
