@@ -11,13 +11,16 @@ from graphc.frontend.signature import Call
 from graphc.frontend.trace import Results
 from graphc.ir.graph import Graph
 from graphc.ir.types import Type
-from graphc.runtime.executable import Executable, compile_graph
+from graphc.runtime.executable import Executable, Native, compile_graph
 from graphc.runtime.feeds import FeedCheck
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`check` converts arguments to `types`; `fast` takes arrays that are of these types already."""
+    """`check` converts arguments to `types`; `fast` takes arrays that are of these types already, of any strides.
+
+    `direct` is the executable whose native entry returns what the function does.
+    """
 
     call: Call
     types: tuple[Type, ...]
@@ -25,6 +28,7 @@ class Compiled:
     executable: Executable
     check: FeedCheck
     fast: Callable[..., Any]
+    direct: Native | None
     why: str
 
     @staticmethod
@@ -33,8 +37,9 @@ class Compiled:
         executable = compile_graph(graph, **options, unwrap=results.is_single)
         names = [str(v.node.attrs["name"]) for v in graph.inputs]
         types = tuple(v.type for v in graph.inputs)
-        fast = _fast(executable, results)
-        return Compiled(call, types, results, executable, FeedCheck(names, types), fast, why)
+        direct = executable if isinstance(executable, Native) and (results.is_single or results.is_tuple) else None
+        fast = _fitted(direct) if direct else _rebuilt(executable, results)
+        return Compiled(call, types, results, executable, FeedCheck(names, types), fast, direct, why)
 
     def run(self, arrays: Collection[Any]) -> Any:
         """Checked arrays in, the function's result out."""
@@ -46,11 +51,12 @@ class Compiled:
         return f"({arguments}){f'  compiled because {self.why}' if self.why else ''}"
 
 
-def _fast(executable: Executable, results: Results) -> Callable[..., Any]:
-    run = executable.native or executable
+def _fitted(native: Native) -> Callable[..., Any]:
+    return lambda *arrays: native.native(*native.fitting(arrays))
+
+
+def _rebuilt(executable: Executable, results: Results) -> Callable[..., Any]:
     if results.is_single:
-        return run if executable.native else lambda *arrays: run(*arrays)[0]
-    if results.is_tuple:
-        return run
-    build = assembler(results)
+        return lambda *arrays: executable(*arrays)[0]
+    run, build = executable.native or executable, assembler(results)
     return lambda *arrays: build(run(*arrays))

@@ -56,18 +56,16 @@ def compile_graph(
     threads: int | None = None,
     *,
     unwrap: bool = False,
-    otherwise: Callable[..., Any] | None = None,
     variables: Stateful = _STATELESS,
 ) -> Executable:
     """Compile the outputs of a graph as a function of its inputs.
 
-    `unwrap`: a single result comes from `native` as it is, not in a container.  `otherwise`: `native` hands arguments
-    on to it that are not exactly of the declared types, instead of converting or refusing them.  `variables`: inputs
-    and outputs that native code reads and writes by itself; the `Reference` takes and gives them like all others.
+    `unwrap`: a single result comes from `native` as it is, not in a container.  `variables`: inputs and outputs that
+    native code reads and writes by itself; the `Reference` takes and gives them like all others.
     """
     if level == "O0":
         return Reference(graph)
-    return Native(graph, level, disable, threads, unwrap=unwrap, otherwise=otherwise, variables=variables)
+    return Native(graph, level, disable, threads, unwrap=unwrap, variables=variables)
 
 
 class Reference:
@@ -97,7 +95,6 @@ class Native:
         threads: int | None,
         *,
         unwrap: bool,
-        otherwise: Callable[..., Any] | None,
         variables: Stateful,
     ) -> None:
         started = time.perf_counter()
@@ -112,8 +109,7 @@ class Native:
         self._entry = Entry(self.program.plan, self._signature)
         self._block = np.full(len(self._entry.cells), -1, np.int64)  # no extent is -1: nothing fits yet
         self._blocks: dict[tuple[int, ...], Array] = {}
-        self._slow = Otherwise(otherwise or self._convert)
-        self.native = self.bind()
+        self._slow = Otherwise(self._convert)
         how = "compiled" if "stages" in vars(self) else "loaded from the cache"
         self._origin = f"{how} in {(time.perf_counter() - started) * 1e3:.0f} ms"
 
@@ -129,16 +125,23 @@ class Native:
 
         return build(self.stages, self._signature)
 
-    def bind(self, container: Container = tuple, otherwise: Callable[..., Any] | None = None) -> Callable[..., Any]:
-        """The entry point, which gives several results in such a container, and hands on what it does not take."""
-        slow = self._slow if otherwise is None else Otherwise(otherwise)
+    @cached_property
+    def native(self) -> Callable[..., Any]:
+        """The entry point; it gives several results in a tuple."""
+        return self._link(tuple, self._slow)
+
+    def hand_on(self, otherwise: Callable[..., Any]) -> None:
+        """From now on `native` hands on to this callable what it does not take as it is."""
+        self._slow.function = otherwise
+
+    def bind(self, container: Container, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+        """An entry point of its own, which gives several results in such a container and hands on to `otherwise`."""
+        return self._link(container, Otherwise(otherwise))
+
+    def _link(self, container: Container, slow: Otherwise) -> Callable[..., Any]:
         bindings = Bindings(slow, self._fail, self._fork, self._block.ctypes.data, container, self._state)
         library = Library(self.program.object, ["run", "entry"], entry_imports(self._entry.spec, bindings))
         return bind_entry(library, self._entry.spec, bindings, keep=self)
-
-    def hand_on(self, otherwise: Callable[..., Any]) -> None:
-        """From now on `native` hands on to this callable what it does not take."""
-        self._slow.function = otherwise
 
     @property
     def is_atomic(self) -> bool:
@@ -161,7 +164,7 @@ class Native:
         return list(map(_plain, arrays))
 
     def _convert(self, *args: Any, **named: Any) -> Any:
-        """What `native` does not take: arrays of other strides or extents; the rest raises."""
+        """What `native` does not take, unless told otherwise: arrays of other strides or extents; the rest raises."""
         if named or len(args) != len(self.types):
             got = " and ".join([str(len(args)), *(f"{name}=..." for name in named)])
             raise SignatureError(

@@ -42,7 +42,7 @@ def identity(nest: Any) -> Any:
 def flat_key(fetches: Any, feeds: Sequence[Any]) -> tuple[Any, ...]:
     """A key for one fetch, or a list or tuple without other nests inside, and the handles of its feeds."""
     kind = type(fetches)
-    return (*map(id, fetches), None, kind, *feeds) if kind is list or kind is tuple else (id(fetches), *feeds)
+    return (kind, *fetches, None, *feeds) if kind is list or kind is tuple else (fetches, *feeds)
 
 
 def has_identity(structure: Structure) -> bool:
@@ -54,7 +54,7 @@ _IDENTIFIED = (None, list, tuple, dict)
 
 def parse_fetches(graph: Graph, leaves: Sequence[Any], structure: Structure) -> Fetches:
     """Raises FetchError for what is no fetch, GraphMismatchError for a tensor of another graph."""
-    updates = tuple(dict.fromkeys(leaf for leaf in leaves if isinstance(leaf, Update)))
+    updates = tuple({(u.variable, u.value): u for u in leaves if isinstance(u, Update)}.values())
     _check_updates(graph, updates)
     values = (leaf.value if isinstance(leaf, Update) else as_value(graph, leaf, FetchError) for leaf in leaves)
     return Fetches(tuple(values), updates, structure)

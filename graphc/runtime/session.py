@@ -64,7 +64,7 @@ class Session:
         feed = _NOTHING if feed is None else feed
         kind = fetches.__class__
         try:  # the key of `flat_key`, written out: a call would cost more than all the rest
-            key = (*map(id, fetches), None, kind, *feed) if kind is list or kind is tuple else (id(fetches), *feed)
+            key = (kind, *fetches, None, *feed) if kind is list or kind is tuple else (fetches, *feed)
             run, values = self._calls[key].run, feed.values()
         except (KeyError, TypeError, AttributeError):  # not seen before, nested, or no mapping
             run, values = self._find_nest(fetches, feed).run, feed.values()
