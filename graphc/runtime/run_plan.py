@@ -45,7 +45,7 @@ class RunPlan:
         def convert(*values: Any) -> Any:
             """What the native entry does not take as it is: converted, or refused by name; or others were at it."""
             variables.check_open()
-            arrays = executable.fitting(self._checked(values))
+            arrays = executable.fitting([*self._checked(values)])
             if not numbers:
                 return native(*arrays)
             with variables.lock:

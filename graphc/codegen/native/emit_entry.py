@@ -194,25 +194,26 @@ class _Entry:
             self.w.ordered("i32", 1, f"call i32 @graphc.put({new}, i64 {j}, {array})")
         return new
 
-    def take_arena(self) -> Operand | None:
+    def take_arena(self) -> Operand:
+        """Its address; where it has no bytes, any that may be read from."""
         if self.spec.arena == 0:
-            return None
+            return Operand("%table", "ptr")
         arena = self.w.ordered("ptr", 1, f"call ptr @graphc.take(i64 {self.number(self.spec.arena)})")
         return self.need_object(arena, "full")
 
-    def give_arena(self, arena: Operand | None) -> None:
-        if arena:
+    def give_arena(self, arena: Operand) -> None:
+        if self.spec.arena != 0:
             self.w.effect(f"call void @graphc.give({arena})")
 
     # ------------------------------------------------------------------------------------------------- running
 
-    def fill_table(self, arena: Operand | None) -> None:
+    def fill_table(self, arena: Operand) -> None:
         for n, word in enumerate(self.spec.words):
             value = self.word(n, word, arena)
             at = self.w.emit("ptr", 1, f"getelementptr i64, ptr %table, i64 {n}")
             self.w.effect(f"store {value}, {at}, align 8")
 
-    def word(self, n: int, word: Word, arena: Operand | None) -> Operand:
+    def word(self, n: int, word: Word, arena: Operand) -> Operand:
         match word:
             case Input(k):
                 return self.field(self.args[k], DATA, "ptr")

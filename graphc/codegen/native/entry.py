@@ -7,7 +7,7 @@ arrays is unknown, a Python object that behaves the same takes its place.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -241,8 +241,8 @@ class PythonEntry:
         outputs = [np.empty(self._shape(t), numpy_dtype(t.dtype)) for t in spec.outputs]
         new = {n: np.empty_like(values[n]) for n in spec.writes}
         arena = np.empty(self._number(spec.arena) + ALIGNMENT, np.uint8)
-        start = arena.ctypes.data + -arena.ctypes.data % ALIGNMENT
-        words = np.array([self._word(w, args, outputs, values, new, start) for w in spec.words], np.int64)
+        arrays: dict[type[Word], Any] = {Input: args, Output: outputs, Current: values, Spare: new}
+        words = np.array([self._word(w, arrays, arena) for w in spec.words], np.int64)
         status = self._run(words.ctypes.data, bindings.fork or None)
         if status:
             return bindings.raise_status(status)
@@ -262,21 +262,12 @@ class PythonEntry:
     def _number(self, n: int | Cell) -> int:
         return n if isinstance(n, int) else ctypes.c_int64.from_address(self.bindings.block + 8 * n.index).value
 
-    def _word(
-        self, w: Word, args: Sequence[Any], outputs: Sequence[Any], values: Sequence[Any], new: dict[int, Any],
-        arena: int,
-    ) -> int:  # fmt: skip
+    def _word(self, w: Word, arrays: dict[type[Word], Any], arena: np.ndarray[Any, Any]) -> int:
         match w:
-            case Input(k):
-                return int(args[k].ctypes.data)
-            case Output(j):
-                return int(outputs[j].ctypes.data)
-            case Current(n):
-                return int(values[n].ctypes.data)
-            case Spare(n):
-                return int(new[n].ctypes.data)
+            case Input(k) | Output(k) | Current(k) | Spare(k):
+                return int(arrays[type(w)][k].ctypes.data)
             case Arena(offset):
-                return arena + self._number(offset)
+                return int(arena.ctypes.data) + -arena.ctypes.data % ALIGNMENT + self._number(offset)
             case Address(value) | Number(value):
                 return value
             case Cell():

@@ -197,7 +197,8 @@ put:
 }
 
 ; PyArray_New, with data that NumPy takes from here and gives back to here.
-define ptr @new_array(ptr %type, i32 %rank, ptr %shape, i32 %dtype, ptr %strides, ptr %data, i32 %flags, i32 %item, ptr %base) {
+define ptr @new_array(
+    ptr %type, i32 %rank, ptr %shape, i32 %dtype, ptr %strides, ptr %data, i32 %flags, i32 %item, ptr %base) {
 entry:
   %usual = call ptr @PyDataMem_SetHandler(ptr @graphc.handler)
   %failed = icmp eq ptr %usual, null
@@ -205,7 +206,8 @@ entry:
 no:
   ret ptr null
 make:
-  %array = call ptr @PyArray_New(ptr %type, i32 %rank, ptr %shape, i32 %dtype, ptr %strides, ptr %data, i32 %flags, i32 %item, ptr %base)
+  %array = call ptr @PyArray_New(
+    ptr %type, i32 %rank, ptr %shape, i32 %dtype, ptr %strides, ptr %data, i32 %flags, i32 %item, ptr %base)
   %ours = call ptr @PyDataMem_SetHandler(ptr %usual)
   call void @Py_DecRef(ptr %usual)
   %stuck = icmp eq ptr %ours, null

@@ -1,7 +1,7 @@
 """Variables as native code sees them: for each an array to read, and a spare one that the next update is written to.
 
-A run that succeeds swaps the two, so an update allocates nothing, and a run that fails has changed nothing.  An array is
-written to only while nobody but this table refers to it: whoever holds a value keeps it.
+A run that succeeds swaps the two, so that an update allocates nothing, and a run that fails has changed nothing.  An
+array is written to only while nobody but this table refers to it: whoever holds a value keeps it.
 """
 
 from __future__ import annotations
