@@ -7,7 +7,7 @@ arrays is unknown, a Python object that behaves the same takes its place.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -104,6 +104,14 @@ class EntrySpec:
     arena: int | Cell = 0
     releases: int | Cell = 0
     recycles: int | Cell = 0
+
+    @property
+    def cells(self) -> int:
+        """How many numbers the block has at least."""
+        shapes = (n for t in (*self.inputs, *self.outputs) for n in t.shape)
+        places = (w.offset for w in self.words if isinstance(w, Arena))
+        found = (*shapes, *places, *self.words, self.arena, self.releases, self.recycles)
+        return max((n.index + 1 for n in found if isinstance(n, Cell)), default=0)
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -232,27 +240,41 @@ class PythonEntry:
         self.spec, self.bindings = spec, bindings
         self._owned = library, keep
         self._run = run_function(library["run"])
+        self._block = (ctypes.c_int64 * spec.cells).from_address(bindings.block) if spec.cells else ()
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        spec, bindings = self.spec, self.bindings
-        if named or bindings.state.is_closed or not self._fits(args):
-            return bindings.slow.function(*args, **named)
-        values = bindings.state.values()
+        if named or self.bindings.state.is_closed:
+            return self.bindings.slow.function(*args, **named)
+        call = _PythonCall(self.spec, args, self._block[:])
+        return call.run(self.bindings, self._run) if call.fits else self.bindings.slow.function(*args)
+
+
+@dataclass(frozen=True)
+class _PythonCall:
+    """One call, with the numbers of the block as they were at its beginning."""
+
+    spec: EntrySpec
+    args: tuple[Any, ...]
+    block: Sequence[int]
+
+    @property
+    def fits(self) -> bool:
+        return len(self.args) == len(self.spec.inputs) and all(map(self._fits, self.args, self.spec.inputs))
+
+    def run(self, bindings: Bindings, run: Callable[[int, int | None], int]) -> Any:
+        spec, values = self.spec, bindings.state.values()
         outputs = [np.empty(self._shape(t), numpy_dtype(t.dtype)) for t in spec.outputs]
         new = {n: np.empty_like(values[n]) for n in spec.writes}
         arena = np.empty(self._number(spec.arena) + ALIGNMENT, np.uint8)
-        arrays: dict[type[Word], Any] = {Input: args, Output: outputs, Current: values, Spare: new}
+        arrays: dict[type[Word], Any] = {Input: self.args, Output: outputs, Current: values, Spare: new}
         words = np.array([self._word(w, arrays, arena) for w in spec.words], np.int64)
-        status = self._run(words.ctypes.data, bindings.fork or None)
+        status = run(words.ctypes.data, bindings.fork or None)
         if status:
             return bindings.raise_status(status)
         bindings.state.store(spec.writes, list(new.values()))
         return outputs[0] if spec.is_single else bindings.container(outputs)
 
-    def _fits(self, args: tuple[Any, ...]) -> bool:
-        return len(args) == len(self.spec.inputs) and all(map(self._fits_type, args, self.spec.inputs))
-
-    def _fits_type(self, a: Any, t: ArrayType) -> bool:
+    def _fits(self, a: Any, t: ArrayType) -> bool:
         exact = type(a) is np.ndarray and a.dtype is numpy_dtype(t.dtype) and a.shape == self._shape(t)
         return exact and a.flags.c_contiguous and a.flags.aligned
 
@@ -260,7 +282,7 @@ class PythonEntry:
         return tuple(map(self._number, t.shape))
 
     def _number(self, n: int | Cell) -> int:
-        return n if isinstance(n, int) else ctypes.c_int64.from_address(self.bindings.block + 8 * n.index).value
+        return n if isinstance(n, int) else self.block[n.index]
 
     def _word(self, w: Word, arrays: dict[type[Word], Any], arena: np.ndarray[Any, Any]) -> int:
         match w:
