@@ -17,9 +17,9 @@ from graphc.runtime.feeds import FeedCheck
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`check` converts arguments to `types`; `fast` takes arrays that are of these types already, of any strides.
+    """`check` converts arguments to `types`; `fast` takes arrays that are of these types already.
 
-    `direct` is the executable whose native entry returns what the function does.
+    `direct` is the executable, where its native entry returns what the function does.
     """
 
     call: Call
@@ -38,7 +38,7 @@ class Compiled:
         names = [str(v.node.attrs["name"]) for v in graph.inputs]
         types = tuple(v.type for v in graph.inputs)
         direct = executable if isinstance(executable, Native) and (results.is_single or results.is_tuple) else None
-        fast = _fitted(direct) if direct else _rebuilt(executable, results)
+        fast = direct.native if direct else _rebuilt(executable, results)
         return Compiled(call, types, results, executable, FeedCheck(names, types), fast, direct, why)
 
     def run(self, arrays: Collection[Any]) -> Any:
@@ -49,10 +49,6 @@ class Compiled:
     def title(self) -> str:
         arguments = ", ".join(map(str, self.types))
         return f"({arguments}){f'  compiled because {self.why}' if self.why else ''}"
-
-
-def _fitted(native: Native) -> Callable[..., Any]:
-    return lambda *arrays: native.native(*native.fitting(arrays))
 
 
 def _rebuilt(executable: Executable, results: Results) -> Callable[..., Any]:

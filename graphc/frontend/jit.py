@@ -73,7 +73,7 @@ class Jit:
         self.__call__ = self._dispatch
 
     def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
-        """A call that no native entry takes: of a kind seen before or not, of arrays of any strides."""
+        """A call that no native entry takes: of other extents than the last, nested, by name, or of a new kind."""
         if not kwargs:
             try:
                 run = self._fast.get(tuple(map(_kind, args)))
@@ -183,23 +183,24 @@ class Jit:
         leaves = read(args)
         if leaves is None or not all(a is b or not a.ndim for a, b in zip(leaves, arrays, strict=True)):
             return
-        kinds = tuple(map(_kind, leaves))
+        kinds, run = tuple(map(_kind, leaves)), compiled.fast
         if len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True)):
             known = self._fast
-            self._enter(compiled)
+            if compiled.direct is not None:
+                self._enter(compiled.direct)
+                run = _refitted(compiled.direct)
         else:
             known = next((k for r, k in self._nested if r(args) is not None), {})
             if not known:
                 self._nested = [(read, known), *self._nested[: _STRUCTURES - 1]]
         if len(known) >= _REMEMBERED:
             known.clear()
-        known[kinds] = compiled.fast
+        known[kinds] = run
 
-    def _enter(self, compiled: Compiled) -> None:
-        """Let calls go to the native entry of this compilation, after those of earlier ones."""
-        native = compiled.direct
+    def _enter(self, native: Native) -> None:
+        """Let calls go to this entry, after those of earlier compilations."""
         with self._lock:
-            if native is None or native in self._entries or len(self._entries) == _ENTRIES:
+            if native in self._entries or len(self._entries) == _ENTRIES:
                 return
             native.hand_on(self._dispatch)
             if self._entries:
@@ -207,6 +208,11 @@ class Jit:
             else:
                 self.__call__ = native.native
             self._entries.append(native)
+
+
+def _refitted(native: Native) -> Function:
+    """For what the entry did not take: set to other extents, with arrays that it takes."""
+    return lambda *arrays: native.native(*native.fitting(arrays))
 
 
 @overload

@@ -8,7 +8,7 @@ that were bound last.  `Reference` is level O0: the operations' own NumPy rules,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -24,7 +24,7 @@ from graphc.errors import FeedError, OutOfRangeError, SignatureError
 from graphc.ir.evaluate import bind_dims, evaluate
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
-from graphc.ir.types import numpy_dtype, short_dtype
+from graphc.ir.types import numpy_dtype
 from graphc.runtime.cache import kept_program
 from graphc.runtime.program import Entry, Program, Signature, numbers
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Container: TypeAlias = type[tuple[Any, ...]] | type[list[Any]]
-REMEMBERED = 16  # extents whose memory plan is kept
+REMEMBERED = 256  # shapes whose memory plan is kept
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,13 @@ class Native:
         self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes)
         self._state = variables.state
         self.types, self.results = self._signature.arguments, self._signature.results
+        self._dtypes = tuple(numpy_dtype(t.dtype) for t in self.types)
         options = f"{self._options} {unwrap} {variables.reads} {variables.writes}"
         self.program = kept_program(graph, options, self._build)
         self._fork = fork_address(threads or current().threads or default_threads())
         self._entry = Entry(self.program.plan, self._signature)
         self._block = np.full(len(self._entry.cells), -1, np.int64)  # no extent is -1: nothing fits yet
-        self._blocks: dict[tuple[int, ...], Array] = {}
+        self._blocks: dict[tuple[tuple[int, ...], ...], Array] = {}  # by the shapes of the arguments
         self._slow = Otherwise(self._convert)
         how = "compiled" if "stages" in vars(self) else "loaded from the cache"
         self._origin = f"{how} in {(time.perf_counter() - started) * 1e3:.0f} ms"
@@ -151,20 +152,23 @@ class Native:
     # --------------------------------------------------------------------------------------------------- calling
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
-        """Arrays of the declared types and any strides; fresh results.
+        """Arrays of the declared types; fresh results.
 
-        Raises FeedError where extents do not agree, OutOfRangeError for a run-time index outside its axis.
+        Raises FeedError where types or extents do not agree, OutOfRangeError for a run-time index outside its axis.
         """
         results = self.native(*self.fitting(arrays))
         return (results,) if self._signature.is_single else results
 
     def fitting(self, arrays: Sequence[Array]) -> list[Array]:
-        """The arrays as `native` takes them; it is set to their extents."""
-        self._bind(bind_dims(self.types, arrays))
-        return list(map(_plain, arrays))
+        """The arrays as `native` takes them: exactly of NumPy's own types.  It is set to their extents."""
+        self.set_extents(arrays)
+        return [a if a.__class__ is np.ndarray and a.dtype is t else np.array(a, t) for a, t in self._typed(arrays)]
+
+    def _typed(self, arrays: Sequence[Array]) -> Iterable[tuple[Array, np.dtype[Any]]]:
+        return zip(arrays, self._dtypes, strict=True)
 
     def _convert(self, *args: Any, **named: Any) -> Any:
-        """What `native` does not take, unless told otherwise: arrays of other strides or extents; the rest raises."""
+        """What `native` does not take, unless told otherwise: arrays of other extents; the rest raises."""
         if named or len(args) != len(self.types):
             got = " and ".join([str(len(args)), *(f"{name}=..." for name in named)])
             raise SignatureError(
@@ -186,20 +190,21 @@ class Native:
 
     # --------------------------------------------------------------------------------------------------- binding
 
-    def _bind(self, dims: Mapping[str, int]) -> None:
-        """Let the entry take arguments of these extents from now on, without asking."""
-        if not self._entry.cells:
-            return
-        key = tuple(dims.values())
-        block = self._blocks.get(key)
+    def set_extents(self, arrays: Sequence[Array]) -> None:
+        """Let the entry take arguments of these shapes from now on, without asking.  Raises FeedError."""
+        shapes = tuple([a.shape for a in arrays])
+        block = self._blocks.get(shapes)
         if block is None:
-            for t in self.results:
-                numbers(t.shape, dims)  # raises where an extent comes out negative
-            block = np.array(self._entry.block(dims, self.program.plan.arena(dims)), np.int64)
+            block = self._new_block(bind_dims(self.types, arrays))
             if len(self._blocks) >= REMEMBERED:
                 self._blocks.clear()
-            self._blocks[key] = block
-        self._block[:] = block  # in one step, and always: another thread may just have bound other extents
+            self._blocks[shapes] = block
+        self._block[:] = block  # in one step, and always: another thread may just have set other extents
+
+    def _new_block(self, dims: Mapping[str, int]) -> Array:
+        for t in self.results:
+            numbers(t.shape, dims)  # raises where an extent comes out negative
+        return np.array(self._entry.block(dims, self.program.plan.arena(dims)), np.int64)
 
     def peak_bytes(self, dims: Mapping[str, int] | None = None) -> int:
         """The size of the arena: all storage but arguments, results, variables and constants."""
@@ -213,11 +218,3 @@ class Native:
 
 
 Executable: TypeAlias = Native | Reference
-
-
-def _plain(a: Array) -> Array:
-    """The array itself where native code reads it as it is, else a copy that it does."""
-    dtype, flags = numpy_dtype(short_dtype(a.dtype)), a.flags
-    if type(a) is np.ndarray and a.dtype is dtype and flags.c_contiguous and flags.aligned:
-        return a
-    return np.array(a, dtype, order="C", copy=True)

@@ -159,9 +159,8 @@ MISFITS = {
     "byte order": np.zeros((2, 3), ">f4"),
     "shape": np.zeros((3, 2), "f4"),
     "rank": np.zeros(6, "f4"),
-    "order": np.zeros((2, 3), "f4", order="F"),
-    "strides": np.zeros((2, 6), "f4")[:, ::2],
-    "alignment": np.frombuffer(bytearray(25), "f4", 6, 1).reshape(2, 3),
+    "other order and shape": np.zeros((2, 4), "f4", order="F"),
+    "dtype with metadata": np.zeros((2, 3), np.dtype("f4", metadata={"unit": "m"})),
     "subclass": np.zeros((2, 3), "f4").view(Sub),
     "list": [[1.0]],
     "scalar": np.float32(1),
@@ -170,7 +169,32 @@ MISFITS = {
 
 @pytest.mark.parametrize("name", MISFITS)
 def test_what_does_not_fit_exactly_takes_the_slow_path(bind: Bind, name: str) -> None:
-    assert bind(copy_spec())(MISFITS[name]) == ("slow", (MISFITS[name],))
+    kind, (found,) = bind(copy_spec())(MISFITS[name])
+    assert kind == "slow"
+    assert type(found) is type(MISFITS[name])
+    np.testing.assert_array_equal(found, MISFITS[name])
+
+
+NUMBERS = np.arange(6, dtype="f4").reshape(2, 3)
+STRANGE = {
+    "order": np.asfortranarray(NUMBERS),
+    "strides": np.repeat(NUMBERS, 2, axis=1)[:, ::2],
+    "backwards": NUMBERS[::-1, ::-1].copy()[::-1, ::-1],
+    "alignment": np.frombuffer(b"\0" + NUMBERS.tobytes(), "f4", 6, 1).reshape(2, 3),
+    "broadcast": np.broadcast_to(NUMBERS[:1], (2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_any_strides(bind: Bind, name: str) -> None:
+    x = STRANGE[name]
+    count = sys.getrefcount(x)
+    found = bind(copy_spec())(x)
+    np.testing.assert_array_equal(found, x)
+    both = EntrySpec((F, F), (F,), copy_spec().words, is_single=True)
+    np.testing.assert_array_equal(bind(both)(x, NUMBERS), x)
+    assert bind(both)(x, 3)[0] == "slow"
+    assert sys.getrefcount(x) == count
 
 
 def test_the_number_of_arguments_is_checked(bind: Bind) -> None:
@@ -392,7 +416,7 @@ def test_reference_counts_stay_flat(bind: Bind) -> None:
     """A hundred thousand calls of every path leave no reference behind, and none too few."""
     if isinstance(bind(copy_spec()), PythonEntry):
         pytest.skip("Python counts its own references")
-    x, wrong = np.zeros((2, 3), "f4"), np.zeros(3)
+    x, wrong, odd = np.zeros((2, 3), "f4"), np.zeros(3), STRANGE["strides"]
     spec = EntrySpec((F,), (F, F), copy_spec().words, arena=100, releases=1)
     state = state_of(1, 2)
     bindings = Bindings(Otherwise(slow), raise_status, state=state)
@@ -401,14 +425,14 @@ def test_reference_counts_stay_flat(bind: Bind) -> None:
 
     def counts() -> list[int]:
         gc.collect()
-        objects = (x, wrong, state.values()[1], x.dtype, np.ndarray, slow, raise_status, None)
+        objects = (x, wrong, odd, state.values()[1], x.dtype, np.ndarray, slow, raise_status, None)
         return [sys.getrefcount(o) for o in objects]
 
     before, blocks = counts(), sys.getallocatedblocks()
     for _ in range(100_000):
         f(x)
     for _ in range(10_000):
-        f(wrong), store(x), large(x)
+        f(wrong), store(x), large(x), f(odd)
     for _ in range(1000):
         with pytest.raises(IndexError):
             failing(x)

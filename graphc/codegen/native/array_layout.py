@@ -15,7 +15,7 @@ import numpy as np
 REFERENCES, TYPE = 0, 8  # bytes from the start of any object: how many refer to it, its type
 DATA, NDIM, DIMS, DESCR, FLAGS = 16, 24, 32, 56, 64  # bytes from the start of an array object
 CONTIGUOUS_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
-_NUMPY = {"PyArray_Type": 2, "PyArray_New": 93, "PyDataMem_SetHandler": 304}  # places in the table of its C API
+_NUMPY = {"PyArray_Type": 2, "PyArray_New": 93, "PyArray_NewCopy": 85, "PyDataMem_SetHandler": 304}  # in its C API
 _PYTHON = (
     "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem", "PyLong_FromLong",
     "Py_IncRef", "Py_DecRef", "PyErr_NoMemory", "PyEval_SaveThread", "PyEval_RestoreThread",

@@ -1,9 +1,8 @@
 """The entry of a program as LLVM text: `ptr @entry(ptr self, ptr args, i64 n, ptr names)`, a built-in function.
 
 It reads NumPy's array structs, checks every argument, allocates the outputs, fills the table of words on the stack and
-calls `run`.  What does not fit exactly makes it call the slow callable with the same arguments instead.  The text names
-every outside address by symbol, so that an object made from it may be kept on disk; `entry_imports` of `entry` gives
-the addresses.
+calls `run`.  What does not fit exactly it leaves to `refused`.  The text names every outside address by symbol, so that
+an object made from it may be kept on disk; `entry_imports` of `entry` gives the addresses.
 
 All but `run` happens under the interpreter lock: reading the variables is one step, and so is their replacement.
 """
@@ -276,21 +275,16 @@ class _Entry:
         number = self.w.ordered("ptr", 1, f"call ptr @PyLong_FromLong(i64 {wide.text})")
         self.need_object(number, "fail.0")
         self.w.effect(f"store {number}, ptr %cell, align 8")
-        answer = self.vectorcall(self.external("graphc.raise"), "ptr %cell, i64 1, ptr null")
+        call = f"call ptr @PyObject_Vectorcall(ptr {self.external('graphc.raise')}, ptr %cell, i64 1, ptr null)"
+        answer = self.w.ordered("ptr", 1, call)
         self.reference(number, "Dec")
         self.w.effect(f"ret {answer}")
 
-    def vectorcall(self, function: str, args: str) -> Operand:
-        return self.w.ordered("ptr", 1, f"call ptr @PyObject_Vectorcall(ptr {function}, {args})")
-
     def leave(self, result: Operand) -> None:
-        """The ways out: the slow callable, and a failed allocation, for which what was made so far is dropped."""
+        """The ways out: arguments that do not fit, and a failed allocation, for which what was made so far is dropped."""
         self.start("slow")
-        slow = self.field(self.external("graphc.slow"), 0, "ptr")
-        self.reference(slow, "Inc")
-        answer = self.vectorcall(slow.text, "ptr %args, i64 %n, ptr %names")
-        self.reference(slow, "Dec")
-        self.w.effect(f"ret {answer}")
+        call = f"ptr %self, ptr %args, i64 %n, ptr %names, ptr @entry, ptr {self.external('graphc.slow')}"
+        self.w.effect(f"ret {self.w.ordered('ptr', 1, f'call ptr @graphc.refused({call})')}")
         if self.spec.arena != 0:
             self.start("full")
             self.reference(result, "Dec")
@@ -320,6 +314,7 @@ _DECLARATIONS = (
     "declare i32 @graphc.put(ptr, i64, ptr)",
     "declare ptr @graphc.take(i64)",
     "declare void @graphc.give(ptr)",
+    "declare ptr @graphc.refused(ptr, ptr, i64, ptr, ptr, ptr)",
     "declare ptr @PyEval_SaveThread()",
     "declare void @PyEval_RestoreThread(ptr)",
     "declare ptr @PyErr_NoMemory()",

@@ -16,6 +16,7 @@ import numpy as np
 from graphc.codegen.native.array_layout import api_symbols, layout_is_known, numpy_dtype
 from graphc.codegen.native.engine import Library
 from graphc.codegen.native.memory import memory_symbols
+from graphc.codegen.native.refusal import refusal_symbols
 from graphc.codegen.native.state import State
 
 METH_FASTCALL, METH_KEYWORDS = 0x80, 0x2
@@ -93,6 +94,8 @@ Word: TypeAlias = Input | Output | Current | Spare | Arena | Address | Number | 
 class EntrySpec:
     """What the entry takes and passes on; it gives the outputs in a container, or one of them as it is (`is_single`).
 
+    It takes arrays of exactly these types and any strides.
+
     `arena`: bytes of working memory, for the time of the call.  `releases`: other Python threads may run meanwhile (a
     number is a truth value).  `recycles`: outputs are large.
     """
@@ -149,7 +152,7 @@ class Otherwise:
 
 @dataclass(frozen=True)
 class Bindings:
-    """The parts of one process: `slow(*args)` takes over, `raise_status(status)` raises for a failed check.
+    """The parts of one process: `slow` takes over, `raise_status(status)` raises for a failed check.
 
     `block` and `fork` are addresses; `fork` may be 0.  `state` has the variables that words name.
     """
@@ -169,7 +172,7 @@ def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
     """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
     api = api_symbols()
     symbols = api | {dtype_symbol(t): id(numpy_dtype(t.dtype)) for t in spec.inputs}
-    symbols |= memory_symbols() if layout_is_known() else dict.fromkeys(_UNUSED, 0)
+    symbols |= memory_symbols() | refusal_symbols() if layout_is_known() else dict.fromkeys(_UNUSED, 0)
     symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
     symbols |= {f"graphc.variable.{n}": bindings.state.row(n) for n in (*spec.reads, *spec.writes)}
     kind = "List" if bindings.container is list else "Tuple"
@@ -178,7 +181,7 @@ def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
     return symbols | {"graphc.gate": bindings.state.gate, "graphc.block": bindings.block, "graphc.fork": bindings.fork}
 
 
-_UNUSED = ("graphc.take", "graphc.give", "graphc.new_array")  # where the Python entry runs
+_UNUSED = ("graphc.take", "graphc.give", "graphc.new_array", "graphc.refused")  # where the Python entry runs
 
 
 def dtype_symbol(t: ArrayType) -> str:
@@ -266,7 +269,8 @@ class _PythonCall:
         outputs = [np.empty(self._shape(t), numpy_dtype(t.dtype)) for t in spec.outputs]
         new = {n: np.empty_like(values[n]) for n in spec.writes}
         arena = np.empty(self._number(spec.arena) + ALIGNMENT, np.uint8)
-        arrays: dict[type[Word], Any] = {Input: self.args, Output: outputs, Current: values, Spare: new}
+        args = [np.require(a, requirements="CA") for a in self.args]
+        arrays: dict[type[Word], Any] = {Input: args, Output: outputs, Current: values, Spare: new}
         words = np.array([self._word(w, arrays, arena) for w in spec.words], np.int64)
         status = run(words.ctypes.data, bindings.fork or None)
         if status:
@@ -275,8 +279,7 @@ class _PythonCall:
         return outputs[0] if spec.is_single else bindings.container(outputs)
 
     def _fits(self, a: Any, t: ArrayType) -> bool:
-        exact = type(a) is np.ndarray and a.dtype is numpy_dtype(t.dtype) and a.shape == self._shape(t)
-        return exact and a.flags.c_contiguous and a.flags.aligned
+        return type(a) is np.ndarray and a.dtype is numpy_dtype(t.dtype) and a.shape == self._shape(t)
 
     def _shape(self, t: ArrayType) -> tuple[int, ...]:
         return tuple(map(self._number, t.shape))
