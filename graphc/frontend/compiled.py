@@ -34,10 +34,11 @@ class Compiled:
     @staticmethod
     def make(graph: Graph, results: Results, call: Call, why: str, **options: Any) -> Compiled:
         options = options if graph.outputs else {**options, "level": "O0"}  # nothing to compute, nothing to compile
-        executable = compile_graph(graph, **options, unwrap=results.is_single)
+        container = results.container
+        executable = compile_graph(graph, **options, unwrap=results.is_single, container=container or tuple)
         names = [str(v.node.attrs["name"]) for v in graph.inputs]
         types = tuple(v.type for v in graph.inputs)
-        direct = executable if isinstance(executable, Native) and (results.is_single or results.is_tuple) else None
+        direct = executable if isinstance(executable, Native) and (results.is_single or container) else None
         fast = direct.native if direct else _rebuilt(executable, results)
         return Compiled(call, types, results, executable, FeedCheck(names, types), fast, direct, why)
 

@@ -75,23 +75,21 @@ class Jit:
     def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
         """A call that no native entry takes: of other extents than the last, nested, by name, or of a new kind."""
         if not kwargs:
-            try:
-                run = self._fast.get(tuple(map(_kind, args)))
-            except (AttributeError, TypeError):  # not all are arrays
-                return self._call_nested(args)
+            run, arrays = self._known(args)
             if run is not None:
-                return run(*args)
+                return run(*arrays)
         return self._call_any(args, kwargs)
 
-    def _call_nested(self, args: tuple[Any, ...]) -> Any:
-        """Nests of arrays, floats and static values that are like those of an earlier call."""
+    def _known(self, args: tuple[Any, ...]) -> tuple[Function | None, Sequence[Any]]:
+        """What takes arguments like those of an earlier call, and the arrays in them."""
         for read, known in self._nested:
             arrays = read(args)
             if arrays is not None:
-                run = known.get(tuple(map(_kind, arrays)))
-                if run is not None:
-                    return run(*arrays)
-        return self._call_any(args, {})
+                return known.get(tuple(map(_kind, arrays))), arrays
+        try:
+            return self._fast.get(tuple(map(_kind, args))), args
+        except (AttributeError, TypeError):  # not all are arrays
+            return None, ()
 
     def _call_any(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         call = Call.of(args, kwargs, self.static_argnums)

@@ -56,16 +56,17 @@ def compile_graph(
     threads: int | None = None,
     *,
     unwrap: bool = False,
+    container: Container = tuple,
     variables: Stateful = _STATELESS,
 ) -> Executable:
     """Compile the outputs of a graph as a function of its inputs.
 
-    `unwrap`: a single result comes from `native` as it is, not in a container.  `variables`: inputs and outputs that
-    native code reads and writes by itself; the `Reference` takes and gives them like all others.
+    `native` gives its results in a `container`, with `unwrap` a single one as it is.  `variables`: inputs and outputs
+    that native code reads and writes by itself; the `Reference` takes and gives them like all others.
     """
     if level == "O0":
         return Reference(graph)
-    return Native(graph, level, disable, threads, unwrap=unwrap, variables=variables)
+    return Native(graph, level, disable, threads, unwrap=unwrap, container=container, variables=variables)
 
 
 class Reference:
@@ -95,13 +96,14 @@ class Native:
         threads: int | None,
         *,
         unwrap: bool,
+        container: Container,
         variables: Stateful,
     ) -> None:
         started = time.perf_counter()
         self.graph, self._options = graph, (level, tuple(disable))
         inputs, outputs = (tuple(v.type for v in vs) for vs in (graph.inputs, graph.outputs))
         self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes)
-        self._state = variables.state
+        self._state, self._container = variables.state, container
         self.types, self.results = self._signature.arguments, self._signature.results
         self._dtypes = tuple(numpy_dtype(t.dtype) for t in self.types)
         options = f"{self._options} {unwrap} {variables.reads} {variables.writes}"
@@ -128,15 +130,15 @@ class Native:
 
     @cached_property
     def native(self) -> Callable[..., Any]:
-        """The entry point; it gives several results in a tuple."""
-        return self._link(tuple, self._slow)
+        """The entry point."""
+        return self._link(self._container, self._slow)
 
     def hand_on(self, otherwise: Callable[..., Any]) -> None:
         """From now on `native` hands on to this callable what it does not take as it is."""
         self._slow.function = otherwise
 
     def bind(self, container: Container, otherwise: Callable[..., Any]) -> Callable[..., Any]:
-        """An entry point of its own, which gives several results in such a container and hands on to `otherwise`."""
+        """An entry point of its own, which gives results in such a container and hands on to `otherwise`."""
         return self._link(container, Otherwise(otherwise))
 
     def _link(self, container: Container, slow: Otherwise) -> Callable[..., Any]:
@@ -157,7 +159,7 @@ class Native:
         Raises FeedError where types or extents do not agree, OutOfRangeError for a run-time index outside its axis.
         """
         results = self.native(*self.fitting(arrays))
-        return (results,) if self._signature.is_single else results
+        return (results,) if self._signature.is_single else tuple(results)
 
     def fitting(self, arrays: Sequence[Array]) -> list[Array]:
         """The arrays as `native` takes them: exactly of NumPy's own types.  It is set to their extents."""

@@ -281,7 +281,7 @@ class _Entry:
         self.w.effect(f"ret {answer}")
 
     def leave(self, result: Operand) -> None:
-        """The ways out: arguments that do not fit, and a failed allocation, for which what was made so far is dropped."""
+        """The ways out: arguments that do not fit; a failed allocation, for which what was made so far is dropped."""
         self.start("slow")
         call = f"ptr %self, ptr %args, i64 %n, ptr %names, ptr @entry, ptr {self.external('graphc.slow')}"
         self.w.effect(f"ret {self.w.ordered('ptr', 1, f'call ptr @graphc.refused({call})')}")

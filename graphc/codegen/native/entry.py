@@ -15,9 +15,8 @@ import numpy as np
 
 from graphc.codegen.native.array_layout import api_symbols, layout_is_known, numpy_dtype
 from graphc.codegen.native.engine import Library
-from graphc.codegen.native.memory import memory_symbols
-from graphc.codegen.native.refusal import refusal_symbols
 from graphc.codegen.native.state import State
+from graphc.codegen.native.support import SUPPORT, support_symbols
 
 METH_FASTCALL, METH_KEYWORDS = 0x80, 0x2
 ALIGNMENT = 64  # of the arena: one cache line, one AVX-512 vector
@@ -172,16 +171,13 @@ def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
     """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
     api = api_symbols()
     symbols = api | {dtype_symbol(t): id(numpy_dtype(t.dtype)) for t in spec.inputs}
-    symbols |= memory_symbols() | refusal_symbols() if layout_is_known() else dict.fromkeys(_UNUSED, 0)
+    symbols |= support_symbols() if layout_is_known() else {f"graphc.{name}": 0 for name in SUPPORT}
     symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
     symbols |= {f"graphc.variable.{n}": bindings.state.row(n) for n in (*spec.reads, *spec.writes)}
     kind = "List" if bindings.container is list else "Tuple"
     symbols |= {"graphc.container": api[f"Py{kind}_New"], "graphc.put": api[f"Py{kind}_SetItem"]}
     symbols |= {"graphc.slow": bindings.slow.address, "graphc.raise": id(bindings.raise_status)}
     return symbols | {"graphc.gate": bindings.state.gate, "graphc.block": bindings.block, "graphc.fork": bindings.fork}
-
-
-_UNUSED = ("graphc.take", "graphc.give", "graphc.new_array", "graphc.refused")  # where the Python entry runs
 
 
 def dtype_symbol(t: ArrayType) -> str:
@@ -269,7 +265,7 @@ class _PythonCall:
         outputs = [np.empty(self._shape(t), numpy_dtype(t.dtype)) for t in spec.outputs]
         new = {n: np.empty_like(values[n]) for n in spec.writes}
         arena = np.empty(self._number(spec.arena) + ALIGNMENT, np.uint8)
-        args = [np.require(a, requirements="CA") for a in self.args]
+        args = [np.require(a, requirements=("C", "A")) for a in self.args]
         arrays: dict[type[Word], Any] = {Input: args, Output: outputs, Current: values, Spare: new}
         words = np.array([self._word(w, arrays, arena) for w in spec.words], np.int64)
         status = run(words.ctypes.data, bindings.fork or None)

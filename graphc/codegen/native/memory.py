@@ -12,58 +12,63 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from functools import cache
-
-from graphc.codegen.native.array_layout import api_symbols
-from graphc.codegen.native.engine import Library, emit_object, host
-from graphc.codegen.native.store import digest, kept
+from collections.abc import Mapping
+from typing import Any
 
 LARGE = 32 << 20  # bytes of results from which on recycling pays: the C library keeps smaller blocks itself
 MOST_BYTES = 256 << 20  # on the shelf
-_SYMBOLS = ("PyArray_New", "PyDataMem_SetHandler", "PyMem_RawMalloc", "PyMem_RawFree", "Py_DecRef")
-_EXPORTS = ("take", "give", "new_array", "handler.malloc", "handler.calloc", "handler.realloc", "handler.free")
+HANDLER_PARTS = ("malloc", "calloc", "realloc", "free")
+MEMORY_EXPORTS = ("take", "give", "new_array", *(f"handler.{name}" for name in HANDLER_PARTS))
 
 
-class _Handler(ctypes.Structure):
-    """PyDataMem_Handler of NumPy's C API, version 1."""
+class Handler(ctypes.Structure):
+    """PyDataMem_Handler of NumPy's C API, version 1: where arrays take their data from, and give it back to."""
 
     _fields_ = (
         ("name", ctypes.c_char * 127),
         ("version", ctypes.c_uint8),
         ("context", ctypes.c_void_p),
-        ("malloc", ctypes.c_void_p),
-        ("calloc", ctypes.c_void_p),
-        ("realloc", ctypes.c_void_p),
-        ("free", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name in HANDLER_PARTS),
     )
 
+    def __init__(self) -> None:
+        super().__init__(b"graphc", 1)
 
-@cache
-def memory_symbols() -> dict[str, int]:
-    """Addresses, valid to the end of the process:
+    def capsule(self) -> Any:
+        """As NumPy takes it; this record must outlive it."""
+        make = ctypes.pythonapi.PyCapsule_New
+        make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+        return make(ctypes.addressof(self), _CAPSULE, None)
 
-    `ptr graphc.take(i64 bytes)` gives a block on a line of its own, null where there is none; `void graphc.give(ptr)`
-    takes it back; `graphc.new_array` is PyArray_New with recycled data.
-    """
-    handler = _Handler(b"graphc", 1)
-    make = ctypes.pythonapi.PyCapsule_New
-    make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
-    capsule = make(ctypes.addressof(handler), b"mem_handler", None)
-    imports = {name: api_symbols()[name] for name in _SYMBOLS} | {"graphc.handler": id(capsule)}
-    text = memory_text()
-    library = Library(kept(digest(text, host().key), lambda: emit_object(text)), _EXPORTS, imports)
-    for name in ("malloc", "calloc", "realloc", "free"):
-        setattr(handler, name, library[f"handler.{name}"])
-    for owned in (library, handler, capsule):  # arrays may outlive everything else
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(owned))
-    return {f"graphc.{name}": library[name] for name in ("take", "give", "new_array")}
+    def fill(self, addresses: Mapping[str, int]) -> None:
+        """Set the functions, by the names of `MEMORY_EXPORTS`."""
+        for name in HANDLER_PARTS:
+            setattr(self, name, addresses[f"handler.{name}"])
+
+
+_CAPSULE = b"mem_handler"  # the capsule does not copy its name
 
 
 def memory_text() -> str:
-    """The module, for this operating system: only Linux is asked for large pages."""
-    advice = _ADVICE if sys.platform == "linux" else _NO_ADVICE
-    return _TEXT.replace("MOST_BYTES", str(MOST_BYTES)) + advice
+    """Three functions: `ptr @take(i64 bytes)` gives a block on a line of its own, null where there is none;
+    `void @give(ptr)` takes it back; `@new_array` is PyArray_New with recycled data.
 
+    Only Linux is asked for large pages.
+    """
+    return _TEXT.replace("MOST_BYTES", str(MOST_BYTES)) + (_ADVICE if sys.platform == "linux" else _NO_ADVICE)
+
+
+MEMORY_DECLARATIONS = (
+    "declare ptr @PyMem_RawMalloc(i64)",
+    "declare void @PyMem_RawFree(ptr)",
+    "declare ptr @PyArray_New(ptr, i32, ptr, i32, ptr, ptr, i32, i32, ptr)",
+    "declare ptr @PyDataMem_SetHandler(ptr)",
+    "declare void @Py_DecRef(ptr)",
+    "declare i32 @madvise(ptr, i64, i32)",
+    "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1 immarg)",
+    "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)",
+    "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1 immarg)",
+)
 
 _TEXT = r"""
 ; A block is preceded by a line of its own: what the system gave, and the bytes of the block.
@@ -71,15 +76,6 @@ _TEXT = r"""
 %Shelf = type { i64, i64, [32 x ptr] }
 @shelf = internal global %Shelf zeroinitializer, align 64    ; blocks, bytes, the blocks from the oldest on
 @graphc.handler = external global i8
-
-declare ptr @PyMem_RawMalloc(i64)
-declare void @PyMem_RawFree(ptr)
-declare ptr @PyArray_New(ptr, i32, ptr, i32, ptr, ptr, i32, i32, ptr)
-declare ptr @PyDataMem_SetHandler(ptr)
-declare void @Py_DecRef(ptr)
-declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1 immarg)
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)
-declare void @llvm.memset.p0.i64(ptr, i8, i64, i1 immarg)
 
 define internal i64 @size(ptr %block) {
 entry:
@@ -269,8 +265,6 @@ entry:
 """
 
 _ADVICE = r"""
-declare i32 @madvise(ptr, i64, i32)
-
 ; Large pages (MADV_HUGEPAGE) where they pay, as NumPy asks for them.
 define internal void @advise(ptr %raw, i64 %bytes) {
 entry:

@@ -6,30 +6,12 @@ the callable that takes over, with the same arguments.
 
 from __future__ import annotations
 
-import ctypes
-from functools import cache
-
-from graphc.codegen.native.array_layout import CONTIGUOUS_ALIGNED, FLAGS, TYPE, api_symbols
-from graphc.codegen.native.engine import Library, emit_object, host
-from graphc.codegen.native.store import digest, kept
-
-_SYMBOLS = ("PyArray_Type", "PyArray_NewCopy", "PyObject_Vectorcall", "Py_IncRef", "Py_DecRef")
-
-
-@cache
-def refusal_symbols() -> dict[str, int]:
-    """`ptr graphc.refused(self, args, n, names, entry, slow)`, valid to the end of the process.
-
-    The first four are what the entry was called with; `slow` is the address of a word that has the callable's.
-    """
-    text = refusal_text()
-    imports = {name: api_symbols()[name] for name in _SYMBOLS}
-    library = Library(kept(digest(text, host().key), lambda: emit_object(text)), ["refused"], imports)
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
-    return {"graphc.refused": library["refused"]}
+from graphc.codegen.native.array_layout import CONTIGUOUS_ALIGNED, FLAGS, TYPE
 
 
 def refusal_text() -> str:
+    """`ptr @refused(self, args, n, names, function, slow)`: the first four are what the entry was called with, then
+    the entry itself and the address of a word that has the address of the callable."""
     numbers = {"FLAGS": FLAGS, "TYPE": TYPE, "PLAIN": CONTIGUOUS_ALIGNED}
     text = _TEXT
     for name, value in numbers.items():
@@ -37,13 +19,15 @@ def refusal_text() -> str:
     return text
 
 
+REFUSAL_DECLARATIONS = (
+    "declare ptr @PyArray_NewCopy(ptr, i32)",
+    "declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)",
+    "declare void @Py_IncRef(ptr)",
+    "declare void @Py_DecRef(ptr)",
+)
+
 _TEXT = r"""
 @PyArray_Type = external global i8
-
-declare ptr @PyArray_NewCopy(ptr, i32)
-declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
-declare void @Py_IncRef(ptr)
-declare void @Py_DecRef(ptr)
 
 define internal ptr @argument(ptr %args, i64 %k) {
 entry:
@@ -100,7 +84,7 @@ copy:
   ret ptr %new
 }
 
-define internal void @drop(ptr %objects, i64 %n) {
+define internal void @drop_all(ptr %objects, i64 %n) {
 entry:
   br label %next
 next:
@@ -145,10 +129,10 @@ made:
   br label %next
 call:
   %answer = call ptr %function(ptr %self, ptr %copies, i64 %n, ptr null)
-  call void @drop(ptr %copies, i64 %n)
+  call void @drop_all(ptr %copies, i64 %n)
   ret ptr %answer
 no:
-  call void @drop(ptr %copies, i64 %k)
+  call void @drop_all(ptr %copies, i64 %k)
   ret ptr null
 }
 
