@@ -7,7 +7,8 @@ one per container and leaf, which check as they go and give up at the first thin
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from graphc.frontend.signature import Call
 from graphc.frontend.trace import Output, Results, WeakFloat
 from graphc.ir.types import Type
-from graphc.runtime.tree import Structure, flatten
+from graphc.runtime.tree import Assemble, Structure, assemble, flatten
 
 Take: TypeAlias = Callable[[Any, list[Any]], bool]
 """Adds the arrays of a value to a list; False where the value is not what it was at the first call."""
@@ -112,28 +113,10 @@ def _flat(s: Structure, children: list[Take]) -> Take:
 # ------------------------------------------------------------------------------------------------------- results
 
 
-def assembler(results: Results) -> Callable[[Sequence[Any]], Any]:
+def assembler(results: Results) -> Assemble:
     """`results.rebuild`, put together once."""
-    leaves = iter(results.leaves)
-    return _build(results.structure, leaves.__next__)
+    return assemble(results.structure, map(_pick, results.leaves))
 
 
-def _build(s: Structure, leaf: Callable[[], Any]) -> Callable[[Sequence[Any]], Any]:
-    if s.is_leaf:
-        return _pick(leaf())
-    children = [_build(c, leaf) for c in s.children]
-    if s.kind is tuple:
-        return lambda arrays: tuple([c(arrays) for c in children])
-    if s.kind is list:
-        return lambda arrays: [c(arrays) for c in children]
-    if s.kind is dict:
-        return lambda arrays: {k: c(arrays) for k, c in zip(s.keys, children, strict=True)}
-    one_level = Structure(s.kind, s.keys, tuple(Structure(None) for _ in children))
-    return lambda arrays: one_level.unflatten([c(arrays) for c in children])
-
-
-def _pick(leaf: Any) -> Callable[[Sequence[Any]], Any]:
-    if not isinstance(leaf, Output):
-        return lambda arrays: leaf
-    index = leaf.index
-    return lambda arrays: arrays[index]
+def _pick(leaf: Any) -> Assemble:
+    return itemgetter(leaf.index) if isinstance(leaf, Output) else lambda arrays: leaf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from graphc.codegen.gemm.kernel import ProductKernel
 from graphc.codegen.kernels import AnyKernel
 from graphc.codegen.lift import buffer_name
 from graphc.codegen.nest.costs import cost
@@ -12,6 +13,8 @@ from graphc.ir.poly import Poly
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion, Group
 from graphc.runtime.program import Argument, Constant, Extent, Lifetime, Plan, Planned, Result, Word
+
+PER_OPERATION = 8  # multiplications of a product in the time of an elementary operation of a nest: FMA, and no memory
 
 
 def plan(fusion: Fusion, kernels: Sequence[AnyKernel]) -> Plan:
@@ -33,7 +36,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         slots = tuple(tuple(self._slots(k)) for k in self.kernels)
-        work = sum(map(_work, self.fusion.groups), Poly())
+        work = sum(map(_work, self.fusion.groups, self.kernels), Poly())
         return Plan(tuple(self.words), slots, tuple(self._lifetimes()), work)
 
     def _slots(self, kernel: AnyKernel) -> Iterator[int | None]:
@@ -62,9 +65,10 @@ class _Planner:
                     yield Lifetime(f"{kernel.name}.{b.name}", b.size * ITEMSIZE[b.dtype], step, step, b.chunk)
 
 
-def _work(group: Group) -> Poly:
-    """Every operation of a group is done at every point of its space, or reckoned to be."""
-    work = Poly.of(1 + sum(cost(n.op.name) for n in group.nodes))
+def _work(group: Group, kernel: AnyKernel) -> Poly:
+    """In multiplications of a product.  In a nest every operation is reckoned to be done at every point."""
+    once = 1 if isinstance(kernel, ProductKernel) else PER_OPERATION * (1 + sum(cost(n.op.name) for n in group.nodes))
+    work = Poly.of(once)
     for _, extent in group.axes:
         work = work * extent
     return work

@@ -78,14 +78,14 @@ class Lifetime:
         return Interval(self.name, Poly.of(self.size).evaluate(dims) * pieces, self.first, self.last)
 
 
-RELEASED = 1 << 18  # elementary operations from which on other Python threads may run: some 10 or 20 microseconds
+RELEASED = 1 << 22  # work from which on other Python threads may run: 10 to 60 microseconds
 
 
 @dataclass(frozen=True)
 class Plan:
     """`words` is the table of the program; `slots` gives, for each kernel in turn, the words it is called with.
 
-    `work` is the cost of a run in elementary operations, as `Chunk` counts them.
+    `work` is the cost of a run, in multiplications of a matrix product.
     """
 
     words: tuple[Word, ...]

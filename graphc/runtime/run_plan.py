@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from graphc.errors import SignatureError
@@ -16,6 +17,7 @@ from graphc.runtime.executable import Container, Executable, Reference, Stateful
 from graphc.runtime.feeds import FeedCheck
 from graphc.runtime.fetches import Fetches
 from graphc.runtime.run_graph import RunGraph, describe, run_graph
+from graphc.runtime.tree import Assemble, assemble
 from graphc.runtime.variables import Array, Variables
 
 
@@ -119,15 +121,12 @@ def make_plan(
 
 
 class Call:
-    """A plan and the nest in which its results are handed out: `run(*arrays)`.
+    """A plan and the nest in which its results are handed out: `run(*arrays)`."""
 
-    `handles` are the user's objects: as long as the call is known by their identities they must stay alive.
-    """
+    __slots__ = ("plan", "run")
 
-    __slots__ = ("handles", "plan", "run")
-
-    def __init__(self, plan: RunPlan, fetches: Fetches, handles: object) -> None:
-        self.plan, self.handles = plan, handles
+    def __init__(self, plan: RunPlan, fetches: Fetches) -> None:
+        self.plan = plan
         self.run: Callable[..., Any] = _direct(plan, fetches) or _nested(plan, fetches)
 
 
@@ -141,17 +140,17 @@ def _direct(plan: RunPlan, fetches: Fetches) -> Callable[..., Any] | None:
 
 
 def _nested(plan: RunPlan, fetches: Fetches) -> Callable[..., Any]:
-    native, slots, structure = plan.entry(tuple), _slots(plan, fetches), fetches.structure
-    is_single = len(plan.results) == 1
-
-    def run(*values: Any) -> Any:
-        results = (native(*values),) if is_single else native(*values)
-        return structure.unflatten([results[k].copy() if again else results[k] for k, again in slots])
-
-    return run
+    native, build = plan.entry(tuple), assemble(fetches.structure, _picks(plan, fetches))
+    if len(plan.results) == 1:
+        return lambda *values: build((native(*values),))
+    return lambda *values: build(native(*values))
 
 
-def _slots(plan: RunPlan, fetches: Fetches) -> list[tuple[int, bool]]:
-    """For each fetch its result, and whether that was handed out before."""
+def _picks(plan: RunPlan, fetches: Fetches) -> Iterator[Assemble]:
+    """For each fetch its result, or a copy where that was handed out before."""
     places = [plan.results.index(v) for v in fetches.values]
-    return [(k, k in places[:n]) for n, k in enumerate(places)]
+    return (_copied(k) if k in places[:n] else itemgetter(k) for n, k in enumerate(places))
+
+
+def _copied(k: int) -> Assemble:
+    return lambda results: results[k].copy()

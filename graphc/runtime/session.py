@@ -1,6 +1,6 @@
 """The session: runs parts of a graph and keeps its variables.
 
-A run goes: fetches and feed -> `Call` (found by the identity of the handles) -> `RunPlan` (one compiled run graph,
+A run goes: fetches and feed -> `Call` (found by the handles) -> `RunPlan` (one compiled run graph,
 found by the tensors) -> executable.  The first two are look-ups: a repeated run costs little more than its kernels.
 """
 
@@ -18,7 +18,7 @@ from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.runtime.executable import Executable, Native, Stateful, compile_graph
-from graphc.runtime.fetches import flat_key, has_identity, identity, parse_feeds, parse_fetches
+from graphc.runtime.fetches import flat_key, has_key, nest_key, parse_feeds, parse_fetches
 from graphc.runtime.run_plan import Call, RunPlan, make_plan
 from graphc.runtime.tree import Structure, flatten
 from graphc.runtime.variables import Variables
@@ -93,30 +93,32 @@ class Session:
 
     def _find_nest(self, fetches: Any, feed: Mapping[Any, Any]) -> Call:
         """The call for these handles, which is found by them from the next time on if they can tell nests apart."""
-        handles = _handles(feed)
-        structure = flatten(fetches)[1]
-        key = flat_key(fetches, handles) if structure.is_flat else (identity(fetches), *handles)
-        call = self._calls.get(key)
-        if call is None:
-            call = self._find(fetches, handles)
-            if has_identity(structure):
-                self._remember(key, call)
-        return call
+        handles = feed if feed.__class__ is dict else _handles(feed)
+        try:
+            call = self._calls.get((nest_key(fetches), *handles))
+        except TypeError:  # something that has no hash, hence is no handle: finding the call says so
+            call = None
+        return call or self._remember(fetches, tuple(handles))
 
-    def _remember(self, key: tuple[Any, ...], call: Call) -> None:
+    def _remember(self, fetches: Any, handles: tuple[Any, ...]) -> Call:
+        call, structure = self._find(fetches, handles), flatten(fetches)[1]
         if len(self._calls) >= _REMEMBERED:  # by a program that makes new handles for every run
             self._calls.clear()
-        self._calls[key] = call
+        if structure.is_flat:
+            self._calls[flat_key(fetches, handles)] = call
+        elif has_key(structure):
+            self._calls[nest_key(fetches), *handles] = call
+        return call
 
     def _prepare(self, leaves: list[Any], structure: Structure, handles: tuple[Any, ...]) -> Call:
         fetches = parse_fetches(self.graph, leaves, structure)
         feeds = parse_feeds(self.graph, handles)
         plan = self._plan(tuple(dict.fromkeys(fetches.values)), feeds, fetches.updates)
         self.graph.frozen = True
-        return Call(plan, fetches, handles=(*leaves, *handles))
+        return Call(plan, fetches)
 
     def _plan(self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...]) -> RunPlan:
-        key = values, feeds, updates
+        key = values, feeds, tuple((u.variable, u.value) for u in updates)
         if key not in self._plans:
             with self._state.lock:
                 self._state.initialise()
