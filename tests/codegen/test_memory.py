@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_no_large_block_for_little(memory: Memory) -> None:
 
 
 def test_the_shelf_is_bounded(memory: Memory) -> None:
-    """So many blocks, so many bytes; the oldest go, and what is too large for all others never comes."""
+    """So many blocks, so many bytes, of which the oldest go; or one that is larger."""
     blocks = [memory.take(MIB) for _ in range(BLOCKS + 1)]
     for b in blocks:
         memory.give(b)
@@ -98,12 +99,32 @@ def test_the_shelf_is_bounded(memory: Memory) -> None:
     for b in halves:
         memory.give(b)
     assert [memory.take(MOST_BYTES // 2) for _ in range(2)] == halves[:0:-1]
-    huge = memory.take(MOST_BYTES + 1)
-    memory.give(huge)
     for b in halves[1:]:
         memory.give(b)
-    assert memory.take(MOST_BYTES // 2) == halves[2]
-    memory.give(halves[2])
+    huge = memory.take(MOST_BYTES + MIB)
+    memory.give(huge)
+    assert memory.take(MOST_BYTES + MIB) == huge
+    memory.give(huge)
+    small = memory.take(MIB)
+    memory.give(small)
+    assert memory.take(MIB) == small
+    memory.give(small)
+    tracemalloc.start()
+    other = memory.take(MOST_BYTES + MIB)
+    assert tracemalloc.get_traced_memory()[0] > MOST_BYTES  # the small one has pushed out the huge one
+    memory.give(other)
+    memory.give(memory.take(KIB))
+    assert tracemalloc.get_traced_memory()[0] < MIB
+    tracemalloc.stop()
+
+
+def test_huge_results_are_not_kept(memory: Memory) -> None:
+    tracemalloc.start()
+    a = memory.new((MOST_BYTES // 4 + MIB,))
+    assert tracemalloc.get_traced_memory()[0] > MOST_BYTES
+    del a
+    assert tracemalloc.get_traced_memory()[0] < MIB
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("size", [1 << 60, (1 << 64) - 1, (1 << 64) - 64])

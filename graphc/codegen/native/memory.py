@@ -1,8 +1,8 @@
 """Memory that is used again: the arena of every call, and the data of large results.
 
 The system hands out large blocks page by page, each cleared at its first touch, which costs more than the arithmetic on
-it.  So blocks that are given back stay on a shelf, and the next call takes the newest that fits.  The shelf is bounded;
-what was put there first leaves first.
+it.  So blocks that are given back stay on a shelf, and the next call takes the newest that fits.  The shelf holds 32
+blocks and 256 MiB, or a single larger arena; what was put there first leaves first.
 
 All of it is native code that runs under the interpreter lock.  Large results are ordinary arrays that own their data:
 NumPy is told for one allocation to take it from here (its NEP 49), and gives it back when the array dies.
@@ -161,23 +161,21 @@ entry:
   ret void
 }
 
-; Put a block on the shelf, and what is then too much off it.
+; Put a block on the shelf, after taking off what is then too much: a block that is too large by itself stays alone.
 define void @give(ptr %block) {
 entry:
   %bytes.at = getelementptr %Shelf, ptr @shelf, i32 0, i32 1
   %size = call i64 @size(ptr %block)
-  %huge = icmp ugt i64 %size, MOST_BYTES
-  br i1 %huge, label %away, label %room
-away:
-  call void @drop(ptr %block)
-  ret void
+  br label %room
 room:
   %count = load i64, ptr @shelf, align 8
   %bytes = load i64, ptr %bytes.at, align 8
   %all = add i64 %bytes, %size
+  %some = icmp ne i64 %count, 0
   %full = icmp eq i64 %count, 32
   %heavy = icmp ugt i64 %all, MOST_BYTES
-  %crowded = or i1 %full, %heavy
+  %many = or i1 %full, %heavy
+  %crowded = and i1 %some, %many
   br i1 %crowded, label %oldest, label %put
 oldest:
   %old = call ptr @pick(i64 0)
@@ -257,8 +255,16 @@ end:
   ret ptr %new
 }
 
+; What a user has let go of is not kept where it is huge.
 define void @handler.free(ptr %context, ptr %block, i64 %bytes) {
 entry:
+  %size = call i64 @size(ptr %block)
+  %huge = icmp ugt i64 %size, MOST_BYTES
+  br i1 %huge, label %away, label %keep
+away:
+  call void @drop(ptr %block)
+  ret void
+keep:
   call void @give(ptr %block)
   ret void
 }
