@@ -69,7 +69,6 @@ class Jit:
         self._fast: dict[tuple[Any, ...], Callable[..., Any]] = {}  # by class, type and shape of flat arguments
         self._nested: list[tuple[Reader, dict[tuple[Any, ...], Callable[..., Any]]]] = []  # the same by structure
         self._lock = RLock()
-
         self.__call__ = self._dispatch
 
     def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
@@ -82,11 +81,11 @@ class Jit:
 
     def _known(self, args: tuple[Any, ...]) -> tuple[Function | None, Sequence[Any]]:
         """What takes arguments like those of an earlier call, and the arrays in them."""
-        for read, known in self._nested:
-            arrays = read(args)
-            if arrays is not None:
-                return known.get(tuple(map(_kind, arrays))), arrays
         try:
+            for read, known in self._nested:
+                arrays = read(args)
+                if arrays is not None:
+                    return known.get(tuple(map(_kind, arrays))), arrays
             return self._fast.get(tuple(map(_kind, args))), args
         except (AttributeError, TypeError):  # not all are arrays
             return None, ()
@@ -179,7 +178,7 @@ class Jit:
         """Take the short way for arguments like these, where none had to be converted."""
         read = reader(call)
         leaves = read(args)
-        if leaves is None or not all(a is b or not a.ndim for a, b in zip(leaves, arrays, strict=True)):
+        if leaves is None or not all(map(_is_same, leaves, arrays)):
             return
         kinds, run = tuple(map(_kind, leaves)), compiled.fast
         if len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True)):
@@ -206,6 +205,11 @@ class Jit:
             else:
                 self.__call__ = native.native
             self._entries.append(native)
+
+
+def _is_same(leaf: Any, array: Any) -> bool:
+    """Nothing had to be converted; a number becomes an array without axes."""
+    return leaf is array or (not leaf.ndim and leaf.dtype == array.dtype)
 
 
 def _refitted(native: Native) -> Function:

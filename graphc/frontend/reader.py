@@ -24,15 +24,18 @@ Take: TypeAlias = Callable[[Any, list[Any]], bool]
 Reader: TypeAlias = Callable[[tuple[Any, ...]], "list[Any] | None"]
 
 _DICTS = (dict, OrderedDict)
+_ARRAY: Take | None = None
+"""What takes an array: nothing but the array, which is looked at by whoever gets the list."""
 
 
 def reader(call: Call) -> Reader:
     """Takes positional arguments like those of `call` apart: their arrays, or None where they are not alike.
 
-    Static values must be the same, floats become arrays; types and shapes of arrays are not looked at.
+    Static values must be the same, floats become arrays; what stands in the place of an array is not looked at.
     """
     leaves = iter(zip(call.values, call.kinds, strict=True))
-    take = _take(call.structure.children[0], leaves.__next__)
+    args = call.structure.children[0]
+    take = _sequence(tuple, [_take(c, leaves.__next__) for c in args.children])
 
     def read(args: tuple[Any, ...]) -> list[Any] | None:
         arrays: list[Any] = []
@@ -41,7 +44,7 @@ def reader(call: Call) -> Reader:
     return read
 
 
-def _take(s: Structure, leaf: Callable[[], tuple[Any, Type | None]]) -> Take:
+def _take(s: Structure, leaf: Callable[[], tuple[Any, Type | None]]) -> Take | None:
     if s.is_leaf:
         return _leaf(*leaf())
     children = [_take(c, leaf) for c in s.children]
@@ -52,17 +55,10 @@ def _take(s: Structure, leaf: Callable[[], tuple[Any, Type | None]]) -> Take:
     return _other(s, children)
 
 
-def _leaf(value: Any, kind: Type | None) -> Take:
+def _leaf(value: Any, kind: Type | None) -> Take | None:
     if kind is None:
         return lambda x, arrays: x is value or (type(x) is type(value) and bool(x == value))
-    if isinstance(kind, WeakFloat):
-        return _float
-    return _array
-
-
-def _array(x: Any, arrays: list[Any]) -> bool:
-    arrays.append(x)
-    return type(x) is np.ndarray
+    return _float if isinstance(kind, WeakFloat) else _ARRAY
 
 
 def _float(x: Any, arrays: list[Any]) -> bool:
@@ -70,30 +66,38 @@ def _float(x: Any, arrays: list[Any]) -> bool:
     return type(x) is float
 
 
-def _sequence(kind: type[Any], children: list[Take]) -> Take:
-    count = len(children)
+def _sequence(kind: type[Any], children: list[Take | None]) -> Take:
+    items, count = _items(children), len(children)
+    return lambda x, arrays: type(x) is kind and len(x) == count and items(x, arrays)
+
+
+def _mapping(s: Structure, children: list[Take | None]) -> Take:
+    items = _items(children)
+    return lambda x, arrays: type(x) is s.kind and tuple(x) == s.keys and items(x.values(), arrays)
+
+
+def _items(children: list[Take | None]) -> Take:
+    """Takes so many items, each in its way."""
+    if all(c is _ARRAY for c in children):
+        return _all_arrays
 
     def take(x: Any, arrays: list[Any]) -> bool:
-        if type(x) is not kind or len(x) != count:
-            return False
-        for child, item in zip(children, x, strict=True):  # noqa: SIM110 - all() would make a generator per call
-            if not child(item, arrays):
+        for child, item in zip(children, x, strict=True):
+            if child is None:
+                arrays.append(item)
+            elif not child(item, arrays):
                 return False
         return True
 
     return take
 
 
-def _mapping(s: Structure, children: list[Take]) -> Take:
-    items = _sequence(tuple, children)
-
-    def take(x: Any, arrays: list[Any]) -> bool:
-        return type(x) is s.kind and tuple(x) == s.keys and items(tuple(x.values()), arrays)
-
-    return take
+def _all_arrays(x: Any, arrays: list[Any]) -> bool:
+    arrays += x
+    return True
 
 
-def _other(s: Structure, children: list[Take]) -> Take:
+def _other(s: Structure, children: list[Take | None]) -> Take:
     """Records and the like: taken apart the general way."""
     flat = _flat(s, children)
 
@@ -104,7 +108,7 @@ def _other(s: Structure, children: list[Take]) -> Take:
     return take
 
 
-def _flat(s: Structure, children: list[Take]) -> Take:
+def _flat(s: Structure, children: list[Take | None]) -> Take:
     if all(c.is_leaf for c in s.children):
         return _sequence(tuple, children)
     return lambda x, arrays: False  # records of records always go the general way

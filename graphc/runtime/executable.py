@@ -8,7 +8,7 @@ that were bound last.  `Reference` is level O0: the operations' own NumPy rules,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -164,10 +164,8 @@ class Native:
     def fitting(self, arrays: Sequence[Array]) -> list[Array]:
         """The arrays as `native` takes them: exactly of NumPy's own types.  It is set to their extents."""
         self.set_extents(arrays)
-        return [a if a.__class__ is np.ndarray and a.dtype is t else np.array(a, t) for a, t in self._typed(arrays)]
-
-    def _typed(self, arrays: Sequence[Array]) -> Iterable[tuple[Array, np.dtype[Any]]]:
-        return zip(arrays, self._dtypes, strict=True)
+        pairs = zip(arrays, self._dtypes, strict=True)
+        return [a if a.__class__ is np.ndarray and a.dtype is t else _copied(a, t) for a, t in pairs]
 
     def _convert(self, *args: Any, **named: Any) -> Any:
         """What `native` does not take, unless told otherwise: arrays of other extents; the rest raises."""
@@ -220,3 +218,10 @@ class Native:
 
 
 Executable: TypeAlias = Native | Reference
+
+
+def _copied(a: Array, dtype: np.dtype[Any]) -> Array:
+    """An array with this very dtype object: of another byte order, with metadata, of a subclass it is refused."""
+    copy = np.empty(a.shape, dtype)
+    np.copyto(copy, a)
+    return copy

@@ -159,10 +159,18 @@ def test_one_compilation_for_every_batch(session, model):
         (X * 10).astype("int8"),
         X.tolist(),
         np.frombuffer(b"\0" + X.tobytes(), "uint8")[1:].view("float32").reshape(4, 3),
+        X.astype(np.dtype("float32", metadata={"unit": "m"})),
+        X.view(type("Sub", (np.ndarray,), {})),
     ],
-    ids=["byteorder", "fortran", "negative", "gaps", "broadcast", "float16", "int8", "list", "unaligned"],
-)
+    ids=[
+        "byteorder", "fortran", "negative", "gaps", "broadcast", "float16", "int8", "list", "unaligned", "metadata",
+        "subclass",
+    ],
+)  # fmt: skip
 def test_any_layout_and_safe_type(session, model, fed):
+    for _ in range(2):
+        session.run([model.hidden, model.count], {model.x: fed})
+    assert session.variables["n"] == 2
     np.testing.assert_allclose(session.run(model.hidden, {model.x: fed}), np.asarray(fed, "float32") @ W, rtol=1e-6)
 
 
