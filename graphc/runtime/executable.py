@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import numpy as np
 
 from graphc.codegen.native.engine import Library
-from graphc.codegen.native.entry import Bindings, Otherwise, bind_entry, entry_imports, is_atomic
+from graphc.codegen.native.entry import Bindings, EntrySpec, Otherwise, bind_entry, entry_imports
 from graphc.codegen.native.pool import default_threads, fork_address
 from graphc.codegen.native.state import State
 from graphc.config import current
@@ -143,13 +143,13 @@ class Native:
 
     def _link(self, container: Container, slow: Otherwise) -> Callable[..., Any]:
         bindings = Bindings(slow, self._fail, self._fork, self._block.ctypes.data, container, self._state)
-        library = Library(self.program.object, ["run", "entry"], entry_imports(self._entry.spec, bindings))
-        return bind_entry(library, self._entry.spec, bindings, keep=self)
+        library = Library(self.program.object, ["run", "entry"], entry_imports(self.spec, bindings))
+        return bind_entry(library, self.spec, bindings, keep=self)
 
     @property
-    def is_atomic(self) -> bool:
-        """A run reads, computes and updates variables with no other Python thread in between."""
-        return is_atomic(self._entry.spec)
+    def spec(self) -> EntrySpec:
+        """What the entry point takes, allocates and decides."""
+        return self._entry.spec
 
     # --------------------------------------------------------------------------------------------------- calling
 

@@ -45,24 +45,17 @@ class RunPlan:
         numbers = variables.numbered(self.updated)
 
         def convert(*values: Any) -> Any:
-            """What the native entry does not take as it is: converted, or refused by name; or others were at it."""
+            """What the native entry does not take as it is: converted, or refused by name; or an update that waits."""
             variables.check_open()
             arrays = executable.fitting([*self._checked(values)])
             if not numbers:
                 return native(*arrays)
-            with variables.lock:
+            with variables.exclusive():
                 variables.state.prepare(numbers)
                 return native(*arrays)
 
         native = executable.bind(container, convert)
-        return self._exclusive(native) if numbers and not executable.is_atomic else native
-
-    def _exclusive(self, native: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*values: Any) -> Any:
-            with self.variables.exclusive():
-                return native(*values)
-
-        return run
+        return native
 
     def _evaluate(self, *values: Any) -> Any:
         arrays = self._checked(values)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from threading import RLock
+from threading import RLock, get_ident
 from typing import Any
 
 import numpy as np
 
-from graphc.codegen.native.state import State
+from graphc.codegen.native.state import OPEN, State
 from graphc.errors import ClosedSessionError, FetchError
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
@@ -22,8 +22,7 @@ Array = np.ndarray[Any, Any]
 class Variables:
     """By name.  Reading gives a copy; writing checks type and shape (FeedError) and copies.
 
-    Native code reads and updates `state` by itself, in one step; whatever takes several holds `lock`, and `exclusive`
-    where it updates.
+    Native code reads and updates `state` by itself, in one step; an update that takes several is `exclusive`.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -63,11 +62,11 @@ class Variables:
         """For an update in several steps: all others wait.  Raises ClosedSessionError."""
         with self.lock:
             self.check_open()
-            self.state.set_busy(True)
+            before = self.state.let_in(get_ident())
             try:
                 yield
             finally:
-                self.state.set_busy(False)
+                self.state.let_in(before)
 
     def close(self) -> None:
         with self.lock:
@@ -119,4 +118,4 @@ class Variables:
     def after_fork(self) -> None:
         """In a child process: what another thread was at when the process forked will never be finished."""
         self.lock = RLock()
-        self.state.set_busy(False)
+        self.state.let_in(OPEN)

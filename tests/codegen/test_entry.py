@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ from graphc.codegen.native.entry import (
     entry_imports,
 )
 from graphc.codegen.native.memory import LARGE
-from graphc.codegen.native.state import State
+from graphc.codegen.native.state import CLOSED, OPEN, State
 
 F = ArrayType("f32", (2, 3))
 HALF = ArrayType("f16", (5,))
@@ -302,9 +303,15 @@ def state_of(*values: float) -> State:
     return state
 
 
+def let_in(state: State) -> State:
+    """Open for this thread."""
+    state.let_in(get_ident())
+    return state
+
+
 @pytest.mark.parametrize("releases", [0, 1])
 def test_a_variable_is_read_and_stored(bind: Bind, releases: int) -> None:
-    state = state_of(7, 8)
+    state = let_in(state_of(7, 8))
     bindings = Bindings(Otherwise(slow), raise_status, state=state)
     read, store = bind(READ, bindings), bind(stored(releases=releases), bindings)
     for k in range(4):
@@ -316,41 +323,47 @@ def test_a_variable_is_read_and_stored(bind: Bind, releases: int) -> None:
 
 
 def test_a_failed_run_stores_nothing(bind: Bind) -> None:
-    state = state_of(7, 8)
+    state = let_in(state_of(7, 8))
     with pytest.raises(IndexError):
         bind(stored(3), Bindings(Otherwise(slow), raise_status, state=state))(np.zeros((2, 3), "f4"))
     assert [v[0, 0] for v in state.values()] == [7, 8]
 
 
 def test_a_value_that_somebody_holds_is_not_written_to(bind: Bind) -> None:
-    state = state_of(7, 8)
+    state = let_in(state_of(7, 8))
     store = bind(stored(), Bindings(Otherwise(slow), raise_status, state=state))
     held, ones = state.values()[1], np.ones((2, 3), "f4")
     store(ones)
     if store(ones) == ("slow", (ones,)):  # native: what was the value is now the spare array, and held
         state.prepare([1])
-        store(ones)
+        assert store(ones) == ()
     assert held[0, 0] == 8
 
 
-def test_a_gate_lets_readers_in_and_updates_wait(bind: Bind) -> None:
-    state = state_of(7, 8)
-    bindings = Bindings(Otherwise(slow), raise_status, state=state)
-    read, store, x = bind(READ, bindings), bind(stored(), bindings), np.ones((2, 3), "f4")
-    state.set_busy(True)
-    assert read()[0, 0] == 8
-    if not isinstance(store, PythonEntry):  # whose caller sees to it
-        assert store(x) == ("slow", (x,))
-    state.set_busy(False)
-    assert store(x) == ()
+@pytest.mark.parametrize("releases", [0, 1, Cell(0)], ids=str)
+@pytest.mark.parametrize("decision", [0, 1])
+def test_who_is_let_in(bind: Bind, releases: int | Cell, decision: int) -> None:
+    """An update in one step while the gate is open, one in several steps where it is open for this thread only."""
+    state, block = state_of(7, 8), np.full(1, decision)
+    bindings = Bindings(Otherwise(slow), raise_status, state=state, block=block.ctypes.data)
+    read, store = bind(READ, bindings), bind(stored(releases=releases), bindings)
+    x, several = np.ones((2, 3), "f4"), bool(decision if isinstance(releases, Cell) else releases)
+    for whom, is_in in (
+        (OPEN, not several and not isinstance(store, PythonEntry)),
+        (get_ident(), True),
+        (12345, False),
+    ):
+        state.let_in(whom)
+        assert store(x) == (() if is_in else ("slow", (x,)))
+        assert read().shape == (2, 3)
     state.close()
-    state.set_busy(False)
+    assert state.let_in(get_ident()) == CLOSED
     assert store(x) == ("slow", (x,))
     assert read() == ("slow", ())
 
 
 def test_variables_that_nobody_needs_are_freed(bind: Bind) -> None:
-    state = state_of(7, 8)
+    state = let_in(state_of(7, 8))
     store = bind(stored(releases=1), Bindings(Otherwise(slow), raise_status, state=state))
     gone = weakref.ref(state.values()[1])
     store(np.ones((2, 3), "f4"))
@@ -418,7 +431,7 @@ def test_reference_counts_stay_flat(bind: Bind) -> None:
         pytest.skip("Python counts its own references")
     x, wrong, odd = np.zeros((2, 3), "f4"), np.zeros(3), STRANGE["strides"]
     spec = EntrySpec((F,), (F, F), copy_spec().words, arena=100, releases=1)
-    state = state_of(1, 2)
+    state = let_in(state_of(1, 2))
     bindings = Bindings(Otherwise(slow), raise_status, state=state)
     f, failing = bind(spec, bindings), bind(copy_spec(status=3), bindings)
     store, large = bind(stored(releases=1), bindings), bind(copy_spec(recycles=1, is_single=False), bindings)

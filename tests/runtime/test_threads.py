@@ -66,7 +66,7 @@ def test_one_function_in_many_threads(signature: str | None, size: int) -> None:
 def test_large_runs_let_go_of_the_interpreter(size: int) -> None:
     executable = gx.jit(centred).compile(np.zeros(size))
     assert isinstance(executable, Native)
-    assert executable.is_atomic == (size == SMALL)
+    assert executable.spec.releases == (size == LARGE)
 
 
 @pytest.mark.parametrize("level", ["O0", "O3"])

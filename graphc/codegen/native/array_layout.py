@@ -19,7 +19,7 @@ _NUMPY = {"PyArray_Type": 2, "PyArray_New": 93, "PyArray_NewCopy": 85, "PyDataMe
 _PYTHON = (
     "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem", "PyLong_FromLong",
     "Py_IncRef", "Py_DecRef", "PyErr_NoMemory", "PyEval_SaveThread", "PyEval_RestoreThread",
-    "PyMem_RawMalloc", "PyMem_RawFree",
+    "PyMem_RawMalloc", "PyMem_RawFree", "PyThread_get_thread_ident",
 )  # fmt: skip
 
 

@@ -139,21 +139,26 @@ class _Entry:
             self.need(self.every([self.equal(have, want) for have, want in pairs]))
 
     def check_variables(self) -> None:
-        """Nobody is in the way of an update, and nobody holds the arrays that it writes to.
-
-        A call that lets other threads run is made by an owner of the gate, who has shut it for all other updates.
-        """
-        if not (self.spec.reads or self.spec.writes):
-            return
-        gate = self.field(self.external("graphc.gate"), 0, "i64")
-        alone = self.spec.writes and self.spec.releases == 0
-        self.need(self.equal(gate, OPEN) if alone else self.compare("ne", gate, CLOSED))
+        """The gate is open for this call, and nobody holds the arrays that it writes to."""
+        if self.spec.reads or self.spec.writes:
+            gate = self.field(self.external("graphc.gate"), 0, "i64")
+            self.need(self.may_update(gate) if self.spec.writes else self.compare("ne", gate, CLOSED))
         for n in self.spec.reads:
             self.current[n] = self.field(self.variable(n), 0, "ptr")
         for n in self.spec.writes:
             spare = self.spare[n] = self.field(self.variable(n), 8, "ptr")
             self.need(self.compare("ne", spare, self.external("_Py_NoneStruct")))
             self.need(self.equal(self.field(spare, REFERENCES, "i64"), 1))
+
+    def may_update(self, gate: Operand) -> Operand:
+        """A call that lets other threads run must come from the thread that the gate is open for: it has shut it for
+        all other updates.  Any other call is one step."""
+        thread = self.w.ordered("i64", 1, "call i64 @PyThread_get_thread_ident()")
+        mine, is_open = self.equal(gate, thread.text), self.equal(gate, OPEN)
+        if isinstance(self.spec.releases, Cell):
+            small = self.equal(self.field(self.block, 8 * self.spec.releases.index, "i64"), 0)
+            is_open = self.every([is_open, small])
+        return mine if self.spec.releases == 1 else self.w.ordered("bool", 1, f"or {mine}, {is_open.text}")
 
     def variable(self, n: int) -> str:
         return self.external(f"graphc.variable.{n}")
@@ -315,6 +320,7 @@ _DECLARATIONS = (
     "declare ptr @graphc.take(i64)",
     "declare void @graphc.give(ptr)",
     "declare ptr @graphc.refused(ptr, ptr, i64, ptr, ptr, ptr)",
+    "declare i64 @PyThread_get_thread_ident()",
     "declare ptr @PyEval_SaveThread()",
     "declare void @PyEval_RestoreThread(ptr)",
     "declare ptr @PyErr_NoMemory()",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import get_ident
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -224,15 +225,10 @@ def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any 
     return function
 
 
-def is_atomic(spec: EntrySpec) -> bool:
-    """A call reads, runs and stores with no other Python thread in between."""
-    return spec.releases == 0 and layout_is_known()
-
-
 class PythonEntry:
     """The same behaviour without native access to arrays; it owns what the native function would own.
 
-    It looks at the gate only to see whether it is closed: its calls are not atomic.
+    A call takes several steps, so it updates variables only where the gate is open for its thread.
     """
 
     def __init__(self, library: Library, spec: EntrySpec, bindings: Bindings, keep: Any) -> None:
@@ -242,10 +238,12 @@ class PythonEntry:
         self._block = (ctypes.c_int64 * spec.cells).from_address(bindings.block) if spec.cells else ()
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        if named or self.bindings.state.is_closed:
-            return self.bindings.slow.function(*args, **named)
+        state = self.bindings.state
+        may_run = state.lets_in(get_ident()) if self.spec.writes else not state.is_closed
         call = _PythonCall(self.spec, args, self._block[:])
-        return call.run(self.bindings, self._run) if call.fits else self.bindings.slow.function(*args)
+        if named or not may_run or not call.fits:
+            return self.bindings.slow.function(*args, **named)
+        return call.run(self.bindings, self._run)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 ROW = 16  # bytes: the address of the current array, that of the spare one
-OPEN, BUSY, CLOSED = 0, 1, 2  # what the gate says: anybody may come in, only who reads, nobody
+OPEN, CLOSED = 0, 1  # what the gate says for all threads; any other number lets in updates of the thread so numbered
 _ALONE = 2  # references to an array that only the table holds: the table's, and the one that asks
 
 
@@ -26,7 +26,7 @@ class State:
 
     def __init__(self, values: Sequence[Array]) -> None:
         self._table = np.empty((len(values), 2), object)
-        self._gate = np.full(1, OPEN, np.int64)
+        self._gate = np.full(1, OPEN, np.uint64)
         self._table[:, 0] = _objects(values)
 
     def row(self, n: int) -> int:
@@ -35,17 +35,23 @@ class State:
 
     @property
     def gate(self) -> int:
-        """The address of a word that native code looks at: OPEN, BUSY or CLOSED."""
+        """The address of the word that native code looks at."""
         return int(self._gate.ctypes.data)
 
     @property
     def is_closed(self) -> bool:
         return bool(self._gate[0] == CLOSED)
 
-    def set_busy(self, busy: bool) -> None:
-        """Whether updates have to wait."""
-        if not self.is_closed:
-            self._gate[0] = BUSY if busy else OPEN
+    def lets_in(self, thread: int) -> bool:
+        """Whether this thread may update in several steps."""
+        return bool(self._gate[0] == thread)
+
+    def let_in(self, whom: int) -> int:
+        """Updates of one thread, or of all (OPEN); whom it was before.  Readers always come in, until it is closed."""
+        before = int(self._gate[0])
+        if before != CLOSED:
+            self._gate[0] = whom
+        return before
 
     def close(self) -> None:
         """Let go of all arrays."""
