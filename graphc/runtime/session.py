@@ -65,10 +65,12 @@ class Session:
         kind = fetches.__class__
         try:  # the key of `flat_key`, written out: a call would cost more than all the rest
             key = (kind, *fetches, None, *feed) if kind is list or kind is tuple else (fetches, *feed)
-            run, values = self._calls[key].run, feed.values()
-        except (KeyError, TypeError, AttributeError):  # not seen before, nested, or no mapping
-            run, values = self._find_nest(fetches, feed).run, feed.values()
-        return run(*values)
+            call, values = self._calls.get(key), feed.values()
+        except (TypeError, AttributeError):  # a nest, or no mapping
+            call, values = None, _NOTHING.values()
+        if call is None:
+            call, values = self._find_nest(fetches, feed), feed.values()
+        return call.run(*values)
 
     def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
         """A function of the arrays of `feeds`, for calls in a loop: `fast(a, b)` is `run(fetches, {x: a, y: b})`.

@@ -229,6 +229,7 @@ def test_extents_must_agree():
 
 @pytest.mark.parametrize("feed", [[X], X, "x", 3])
 def test_a_feed_is_a_mapping(session, model, feed):
+    session.run(model.loss, {"x": X})
     with pytest.raises(FeedError, match="mapping"):
         session.run(model.loss, feed)
 
