@@ -23,11 +23,12 @@ from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
 from graphc.ir.types import Type
 from graphc.runtime.collection import collection_paused
-from graphc.runtime.executable import Executable
+from graphc.runtime.executable import Executable, Native
 
 Function = Callable[..., Any]
 _REMEMBERED = 4096
 _STRUCTURES = 8  # nests that are remembered
+_ENTRIES = 16  # native entries that are tried one after the other: each costs a few nanoseconds
 _kind = attrgetter("__class__", "dtype", "shape")
 
 
@@ -36,8 +37,16 @@ class Jit:
 
     Called with arrays, numbers and nests of them it runs native code and returns new arrays (0-d ones for scalars) in
     the nest that the function returns.  Called with tensors it is the function itself: inside another trace it becomes
-    part of that graph, on eager tensors it is recorded on their tape.
+    part of that graph, on eager tensors it is recorded on their tape.  A call raises SignatureError and FeedError for
+    arguments that do not fit the signature.
+
+    The call itself is an attribute.  At first it is `_dispatch`; from the first kind of plain arrays on it is the
+    native entry of that kind, which hands on what it does not take to the entry of the next kind, and the last one to
+    `_dispatch`.
     """
+
+    __slots__ = ("__call__", "__dict__", "__weakref__")
+    __call__: Callable[..., Any]
 
     def __init__(
         self,
@@ -57,37 +66,30 @@ class Jit:
         self.level, self.disable, self.threads = level, tuple(disable), threads
         self._declared = None if signature is None else parse_signature(signature)
         self._compiled: dict[Any, Compiled] = {}
-        self._hot: Callable[..., Any] | None = None  # the native entry, as long as there is but one
+        self._entries: list[Native] = []  # in the order in which they hand on
         self._fast: dict[tuple[Any, ...], Callable[..., Any]] = {}  # by class, type and shape of flat arguments
         self._nested: list[tuple[Reader, dict[tuple[Any, ...], Callable[..., Any]]]] = []  # the same by structure
         self._lock = RLock()
+        self.__call__ = self._dispatch
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Raises SignatureError and FeedError for arguments that do not fit the signature."""
+    def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that no native entry takes: of other extents than the last, nested, by name, or of a new kind."""
         if not kwargs:
-            if self._hot is not None:
-                return self._hot(*args)
-            try:
-                run = self._fast.get(tuple(map(_kind, args)))
-            except (AttributeError, TypeError):  # not all are arrays
-                return self._call_nested(args)
+            run, arrays = self._known(args)
             if run is not None:
-                return run(*args)
+                return run(*arrays)
         return self._call_any(args, kwargs)
 
-    def _call_nested(self, args: tuple[Any, ...]) -> Any:
-        """Nests of arrays, floats and static values that are like those of an earlier call."""
-        for read, known in self._nested:
-            arrays = read(args)
-            if arrays is not None:
-                run = known.get(tuple(map(_kind, arrays)))
-                if run is not None:
-                    return run(*arrays)
-        return self._call_any(args, {})
-
-    def _call_otherwise(self, *args: Any) -> Any:
-        """What the native entry hands back: arguments of another kind."""
-        return self._call_any(args, {})
+    def _known(self, args: tuple[Any, ...]) -> tuple[Function | None, Sequence[Any]]:
+        """What takes arguments like those of an earlier call, and the arrays in them."""
+        try:
+            for read, known in self._nested:
+                arrays = read(args)
+                if arrays is not None:
+                    return known.get(tuple(map(_kind, arrays))), arrays
+            return self._fast.get(tuple(map(_kind, args))), args
+        except (AttributeError, TypeError):  # not all are arrays
+            return None, ()
 
     def _call_any(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         call = Call.of(args, kwargs, self.static_argnums)
@@ -163,7 +165,6 @@ class Jit:
             return known
         with self._lock:
             if key not in self._compiled:
-                self._hot = None
                 self._compiled[key] = self._compile(call)
             return self._compiled[key]
 
@@ -173,18 +174,20 @@ class Jit:
         last = next(reversed(self._compiled.values()), None)
         why = call.difference(last.call, last.types) if last else ""
         options = {"level": self.level, "disable": self.disable, "threads": self.threads}
-        return Compiled.make(graph, results, call, why, **options, otherwise=self._call_otherwise)
+        return Compiled.make(graph, results, call, why, **options)
 
     def _remember(self, args: tuple[Any, ...], call: Call, arrays: Collection[Any], compiled: Compiled) -> None:
         """Take the short way for arguments like these, where none had to be converted."""
-        read, run = reader(call), compiled.fast
+        read = reader(call)
         leaves = read(args)
-        if leaves is None or not all(a is b or not a.ndim for a, b in zip(leaves, arrays, strict=True)):
+        if leaves is None or not all(map(_is_same, leaves, arrays)):
             return
-        kinds = tuple(map(_kind, leaves))
+        kinds, run = tuple(map(_kind, leaves)), compiled.fast
         if len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True)):
             known = self._fast
-            self._hot = run if self.cache_size == 1 and run is compiled.executable.native else None
+            if compiled.direct is not None:
+                self._enter(compiled.direct)
+                run = _refitted(compiled.direct)
         else:
             known = next((k for r, k in self._nested if r(args) is not None), {})
             if not known:
@@ -192,6 +195,28 @@ class Jit:
         if len(known) >= _REMEMBERED:
             known.clear()
         known[kinds] = run
+
+    def _enter(self, native: Native) -> None:
+        """Let calls go to this entry, after those of earlier compilations."""
+        with self._lock:
+            if native in self._entries or len(self._entries) == _ENTRIES:
+                return
+            native.hand_on(self._dispatch)
+            if self._entries:
+                self._entries[-1].hand_on(native.native)
+            else:
+                self.__call__ = native.native
+            self._entries.append(native)
+
+
+def _is_same(leaf: Any, array: Any) -> bool:
+    """Nothing had to be converted; a number becomes an array without axes."""
+    return leaf is array or (not leaf.ndim and leaf.dtype == array.dtype)
+
+
+def _refitted(native: Native) -> Function:
+    """For what the entry did not take: set to other extents, with arrays that it takes."""
+    return lambda *arrays: native.native(*native.fitting(arrays))
 
 
 @overload

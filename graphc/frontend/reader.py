@@ -7,7 +7,8 @@ one per container and leaf, which check as they go and give up at the first thin
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from graphc.frontend.signature import Call
 from graphc.frontend.trace import Output, Results, WeakFloat
 from graphc.ir.types import Type
-from graphc.runtime.tree import Structure, flatten
+from graphc.runtime.tree import Assemble, Structure, assemble, flatten
 
 Take: TypeAlias = Callable[[Any, list[Any]], bool]
 """Adds the arrays of a value to a list; False where the value is not what it was at the first call."""
@@ -23,15 +24,18 @@ Take: TypeAlias = Callable[[Any, list[Any]], bool]
 Reader: TypeAlias = Callable[[tuple[Any, ...]], "list[Any] | None"]
 
 _DICTS = (dict, OrderedDict)
+_ARRAY: Take | None = None
+"""What takes an array: nothing but the array, which is looked at by whoever gets the list."""
 
 
 def reader(call: Call) -> Reader:
     """Takes positional arguments like those of `call` apart: their arrays, or None where they are not alike.
 
-    Static values must be the same, floats become arrays; types and shapes of arrays are not looked at.
+    Static values must be the same, floats become arrays; what stands in the place of an array is not looked at.
     """
     leaves = iter(zip(call.values, call.kinds, strict=True))
-    take = _take(call.structure.children[0], leaves.__next__)
+    args = call.structure.children[0]
+    take = _sequence(tuple, [_take(c, leaves.__next__) for c in args.children])
 
     def read(args: tuple[Any, ...]) -> list[Any] | None:
         arrays: list[Any] = []
@@ -40,7 +44,7 @@ def reader(call: Call) -> Reader:
     return read
 
 
-def _take(s: Structure, leaf: Callable[[], tuple[Any, Type | None]]) -> Take:
+def _take(s: Structure, leaf: Callable[[], tuple[Any, Type | None]]) -> Take | None:
     if s.is_leaf:
         return _leaf(*leaf())
     children = [_take(c, leaf) for c in s.children]
@@ -51,17 +55,10 @@ def _take(s: Structure, leaf: Callable[[], tuple[Any, Type | None]]) -> Take:
     return _other(s, children)
 
 
-def _leaf(value: Any, kind: Type | None) -> Take:
+def _leaf(value: Any, kind: Type | None) -> Take | None:
     if kind is None:
         return lambda x, arrays: x is value or (type(x) is type(value) and bool(x == value))
-    if isinstance(kind, WeakFloat):
-        return _float
-    return _array
-
-
-def _array(x: Any, arrays: list[Any]) -> bool:
-    arrays.append(x)
-    return type(x) is np.ndarray
+    return _float if isinstance(kind, WeakFloat) else _ARRAY
 
 
 def _float(x: Any, arrays: list[Any]) -> bool:
@@ -69,30 +66,38 @@ def _float(x: Any, arrays: list[Any]) -> bool:
     return type(x) is float
 
 
-def _sequence(kind: type[Any], children: list[Take]) -> Take:
-    count = len(children)
+def _sequence(kind: type[Any], children: list[Take | None]) -> Take:
+    items, count = _items(children), len(children)
+    return lambda x, arrays: type(x) is kind and len(x) == count and items(x, arrays)
+
+
+def _mapping(s: Structure, children: list[Take | None]) -> Take:
+    items = _items(children)
+    return lambda x, arrays: type(x) is s.kind and tuple(x) == s.keys and items(x.values(), arrays)
+
+
+def _items(children: list[Take | None]) -> Take:
+    """Takes so many items, each in its way."""
+    if all(c is _ARRAY for c in children):
+        return _all_arrays
 
     def take(x: Any, arrays: list[Any]) -> bool:
-        if type(x) is not kind or len(x) != count:
-            return False
-        for child, item in zip(children, x, strict=True):  # noqa: SIM110 - all() would make a generator per call
-            if not child(item, arrays):
+        for child, item in zip(children, x, strict=True):
+            if child is None:
+                arrays.append(item)
+            elif not child(item, arrays):
                 return False
         return True
 
     return take
 
 
-def _mapping(s: Structure, children: list[Take]) -> Take:
-    items = _sequence(tuple, children)
-
-    def take(x: Any, arrays: list[Any]) -> bool:
-        return type(x) is s.kind and tuple(x) == s.keys and items(tuple(x.values()), arrays)
-
-    return take
+def _all_arrays(x: Any, arrays: list[Any]) -> bool:
+    arrays += x
+    return True
 
 
-def _other(s: Structure, children: list[Take]) -> Take:
+def _other(s: Structure, children: list[Take | None]) -> Take:
     """Records and the like: taken apart the general way."""
     flat = _flat(s, children)
 
@@ -103,7 +108,7 @@ def _other(s: Structure, children: list[Take]) -> Take:
     return take
 
 
-def _flat(s: Structure, children: list[Take]) -> Take:
+def _flat(s: Structure, children: list[Take | None]) -> Take:
     if all(c.is_leaf for c in s.children):
         return _sequence(tuple, children)
     return lambda x, arrays: False  # records of records always go the general way
@@ -112,28 +117,10 @@ def _flat(s: Structure, children: list[Take]) -> Take:
 # ------------------------------------------------------------------------------------------------------- results
 
 
-def assembler(results: Results) -> Callable[[Sequence[Any]], Any]:
+def assembler(results: Results) -> Assemble:
     """`results.rebuild`, put together once."""
-    leaves = iter(results.leaves)
-    return _build(results.structure, leaves.__next__)
+    return assemble(results.structure, map(_pick, results.leaves))
 
 
-def _build(s: Structure, leaf: Callable[[], Any]) -> Callable[[Sequence[Any]], Any]:
-    if s.is_leaf:
-        return _pick(leaf())
-    children = [_build(c, leaf) for c in s.children]
-    if s.kind is tuple:
-        return lambda arrays: tuple([c(arrays) for c in children])
-    if s.kind is list:
-        return lambda arrays: [c(arrays) for c in children]
-    if s.kind is dict:
-        return lambda arrays: {k: c(arrays) for k, c in zip(s.keys, children, strict=True)}
-    one_level = Structure(s.kind, s.keys, tuple(Structure(None) for _ in children))
-    return lambda arrays: one_level.unflatten([c(arrays) for c in children])
-
-
-def _pick(leaf: Any) -> Callable[[Sequence[Any]], Any]:
-    if not isinstance(leaf, Output):
-        return lambda arrays: leaf
-    index = leaf.index
-    return lambda arrays: arrays[index]
+def _pick(leaf: Any) -> Assemble:
+    return itemgetter(leaf.index) if isinstance(leaf, Output) else lambda arrays: leaf

@@ -54,9 +54,10 @@ class Results:
         return self.structure.is_leaf and isinstance(self.leaves[0], Output)
 
     @property
-    def is_tuple(self) -> bool:
-        """The result is the outputs themselves, in order."""
-        return self.structure.kind is tuple and self.leaves == tuple(map(Output, range(len(self.structure.children))))
+    def container(self) -> type[tuple[Any, ...]] | type[list[Any]] | None:
+        """The class of the result, where that is a tuple or list of the outputs themselves, in order."""
+        kind, in_order = self.structure.kind, tuple(map(Output, range(len(self.structure.children))))
+        return (list if kind is list else tuple) if kind in (list, tuple) and self.leaves == in_order else None
 
     def rebuild(self, arrays: Sequence[Any]) -> Any:
         return self.structure.unflatten([arrays[x.index] if isinstance(x, Output) else x for x in self.leaves])

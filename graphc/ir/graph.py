@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Update:
-    """At the end of a run that fetches it, `variable` takes `value`."""
+    """At the end of a run that fetches it, `variable` takes `value`.  Like a tensor, it is known by its identity."""
 
     variable: Value
     value: Value

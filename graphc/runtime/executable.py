@@ -1,9 +1,8 @@
 """A compiled graph: called with arrays, it gives arrays.
 
 `Native` owns machine code with an entry point that Python calls directly.  With symbolic extents one machine code
-serves all sizes: a binding of the symbols gives it another table of words and another arena, and the entry takes
-arguments of the sizes that were bound last without leaving native code.  `Reference` is level O0: the operations' own
-NumPy rules, one after the other.
+serves all sizes: a block of numbers says what the entry takes, and is rewritten for arguments of other sizes than those
+that were bound last.  `Reference` is level O0: the operations' own NumPy rules, one after the other.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from graphc.codegen.native import entry
 from graphc.codegen.native.engine import Library
+from graphc.codegen.native.entry import Bindings, EntrySpec, Otherwise, bind_entry, entry_imports
 from graphc.codegen.native.pool import default_threads, fork_address
+from graphc.codegen.native.state import State
 from graphc.config import current
 from graphc.errors import FeedError, OutOfRangeError, SignatureError
 from graphc.ir.evaluate import bind_dims, evaluate
@@ -27,24 +27,27 @@ from graphc.ir.types import numpy_dtype
 from graphc.records import dataclass
 from graphc.runtime.cache import kept_program
 from graphc.runtime.collection import collection_paused
-from graphc.runtime.program import (
-    Argument,
-    Constant,
-    Entry,
-    Extent,
-    Planned,
-    Program,
-    Result,
-    Signature,
-    numbers,
-)
+from graphc.runtime.program import Entry, Program, Signature, numbers
 
 if TYPE_CHECKING:
     from graphc.runtime.stages import Stages
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
-ALIGNMENT = 64  # of the arena: one cache line, one AVX-512 vector
-REMEMBERED = 16  # bindings that keep their arena
+Container: TypeAlias = type[tuple[Any, ...]] | type[list[Any]]
+REMEMBERED = 256  # shapes whose memory plan is kept
+
+
+@dataclass(frozen=True)
+class Stateful:
+    """The variables of a run: the graph's last inputs are the variables `reads` of `state`, its last outputs new values
+    of the variables `writes`."""
+
+    state: State
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+
+
+_STATELESS = Stateful(State(()), (), ())
 
 
 @collection_paused()
@@ -55,16 +58,17 @@ def compile_graph(
     threads: int | None = None,
     *,
     unwrap: bool = False,
-    otherwise: Callable[..., Any] | None = None,
+    container: Container = tuple,
+    variables: Stateful = _STATELESS,
 ) -> Executable:
     """Compile the outputs of a graph as a function of its inputs.
 
-    `unwrap`: a single result comes from `native` as it is, not in a tuple.  `otherwise`: `native` hands arguments on to
-    it that are not of the declared types, instead of raising.
+    `native` gives its results in a `container`, with `unwrap` a single one as it is.  `variables`: inputs and outputs
+    that native code reads and writes by itself; the `Reference` takes and gives them like all others.
     """
     if level == "O0":
         return Reference(graph)
-    return Native(graph, level, disable, threads, unwrap=unwrap, otherwise=otherwise)
+    return Native(graph, level, disable, threads, unwrap=unwrap, container=container, variables=variables)
 
 
 class Reference:
@@ -83,16 +87,6 @@ class Reference:
         return f"{len(self.graph)} nodes, evaluated one by one by their NumPy rules (level O0)"
 
 
-@dataclass(frozen=True)
-class _Binding:
-    """What the values of the symbolic extents decide: the words, the arena, the entry's block, the results' shapes."""
-
-    table: Array
-    arena: Array
-    block: list[int]
-    shapes: tuple[tuple[int, ...], ...]
-
-
 class Native:
     """Machine code and all that it needs to run."""
 
@@ -104,26 +98,24 @@ class Native:
         threads: int | None,
         *,
         unwrap: bool,
-        otherwise: Callable[..., Any] | None,
+        container: Container,
+        variables: Stateful,
     ) -> None:
         started = time.perf_counter()
         self.graph, self._options = graph, (level, tuple(disable))
-        self.types = tuple(v.type for v in graph.inputs)
-        self.results = tuple(v.type for v in graph.outputs)
-        self._signature = Signature(self.types, self.results, unwrap)
-        self.program = kept_program(graph, f"{self._options} {unwrap}", self._build)
+        inputs, outputs = (tuple(v.type for v in vs) for vs in (graph.inputs, graph.outputs))
+        self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes)
+        self._state, self._container = variables.state, container
+        self.types, self.results = self._signature.arguments, self._signature.results
+        self._dtypes = tuple(numpy_dtype(t.dtype) for t in self.types)
+        options = f"{self._options} {unwrap} {variables.reads} {variables.writes}"
+        self.program = kept_program(graph, options, self._build)
         threads = threads or current().threads or default_threads()
         self._fork = fork_address(threads if self.program.is_shared else min(threads, 1))
-        self._otherwise = otherwise
         self._entry = Entry(self.program.plan, self._signature)
-        self._block = np.full(max(1, len(self._entry.cells)), -1, np.int64)  # no extent is -1: nothing fits yet
-        self._bindings: dict[tuple[int, ...], _Binding] = {}
-        self._bound: _Binding | None = None  # what the entry's block says
-        words = self.program.plan.words
-        self._arguments = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Argument)]
-        self._outputs = [(n, w.position) for n, w in enumerate(words) if isinstance(w, Result)]
-        self.native: Callable[..., Any] = self._link()
-        self._run = entry.run_function(self.library["run"])
+        self._block = np.full(len(self._entry.cells), -1, np.int64)  # no extent is -1: nothing fits yet
+        self._blocks: dict[tuple[tuple[int, ...], ...], Array] = {}  # by the shapes of the arguments
+        self._slow = Otherwise(self._convert)
         how = "compiled" if "stages" in vars(self) else "loaded from the cache"
         self._origin = f"{how} in {(time.perf_counter() - started) * 1e3:.0f} ms"
 
@@ -139,57 +131,57 @@ class Native:
 
         return build(self.stages, self._signature)
 
-    def _link(self) -> Callable[..., Any]:
-        def slow(*args: Any) -> Any:
-            if self._otherwise is not None and not self._fits(args):
-                return self._otherwise(*args)
-            results = self(*self._checked(args))
-            return results[0] if self._signature.is_single else results
+    @cached_property
+    def native(self) -> Callable[..., Any]:
+        """The entry point."""
+        return self._link(self._container, self._slow)
 
-        arena = self._bind({}).arena.ctypes.data if self._signature.is_static else 0
-        bindings = entry.Bindings(slow, self._fail, arena, self._fork, self._block.ctypes.data)
-        imports = entry.entry_imports(self._entry.spec, bindings)
-        self.library = Library(self.program.object, ["run", "entry"], imports)
-        return entry.bind_entry(self.library, self._entry.spec, bindings, keep=self)
+    def hand_on(self, otherwise: Callable[..., Any]) -> None:
+        """From now on `native` hands on to this callable what it does not take as it is."""
+        self._slow.function = otherwise
+
+    def bind(self, container: Container, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+        """An entry point of its own, which gives results in such a container and hands on to `otherwise`."""
+        return self._link(container, Otherwise(otherwise))
+
+    def _link(self, container: Container, slow: Otherwise) -> Callable[..., Any]:
+        bindings = Bindings(slow, self._fail, self._fork, self._block.ctypes.data, container, self._state)
+        library = Library(self.program.object, ["run", "entry"], entry_imports(self.spec, bindings))
+        return bind_entry(library, self.spec, bindings, keep=self)
+
+    @property
+    def spec(self) -> EntrySpec:
+        """What the entry point takes, allocates and decides."""
+        return self._entry.spec
 
     # --------------------------------------------------------------------------------------------------- calling
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
-        """Arrays as the graph's inputs, of the declared types and any strides; fresh results as its outputs.
+        """Arrays of the declared types; fresh results.
 
-        Raises FeedError where symbolic extents do not agree, OutOfRangeError for a run-time index outside its axis.
+        Raises FeedError where types or extents do not agree, OutOfRangeError for a run-time index outside its axis.
         """
-        binding = self._bind(bind_dims(self.types, arrays))
-        outputs = [np.empty(s, numpy_dtype(t.dtype)) for s, t in zip(binding.shapes, self.results, strict=True)]
-        inputs = [_plain(a) for a in arrays]
-        table = binding.table.copy()
-        for n, k in self._arguments:
-            table[n] = inputs[k].ctypes.data
-        for n, j in self._outputs:
-            table[n] = outputs[j].ctypes.data
-        status = self._run(table.ctypes.data, self._fork or None)
-        if status:
-            self._fail(status)
-        return tuple(outputs)
+        results = self.native(*self.fitting(arrays))
+        return (results,) if self._signature.is_single else tuple(results)
 
-    def _fits(self, args: tuple[Any, ...]) -> bool:
-        try:
-            self._checked(args)
-        except (SignatureError, FeedError):
-            return False
-        return True
+    def fitting(self, arrays: Sequence[Array]) -> list[Array]:
+        """The arrays as `native` takes them: exactly of NumPy's own types.  It is set to their extents."""
+        self.set_extents(arrays)
+        pairs = zip(arrays, self._dtypes, strict=True)
+        return [a if a.__class__ is np.ndarray and a.dtype is t else _copied(a, t) for a, t in pairs]
 
-    def _checked(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Arguments that the entry did not take: of other strides, or not what was declared, which raises."""
-        if len(args) != len(self.types):
-            count = str(len(self.types)), str(len(args))
-            raise SignatureError("wrong number of arguments", expected=count[0], got=count[1], loc=user_location())
+    def _convert(self, *args: Any, **named: Any) -> Any:
+        """What `native` does not take, unless told otherwise: arrays of other extents; the rest raises."""
+        if named or len(args) != len(self.types):
+            got = " and ".join([str(len(args)), *(f"{name}=..." for name in named)])
+            raise SignatureError(
+                "wrong number of arguments", expected=str(len(self.types)), got=got, loc=user_location()
+            )
         for a, t in zip(args, self.types, strict=True):
             if not isinstance(a, np.ndarray) or a.dtype.newbyteorder("=") != numpy_dtype(t.dtype):
                 got = f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__
                 raise FeedError("an argument of another type", expected=f"an array {t}", got=got, loc=user_location())
-        bind_dims(self.types, args)
-        return args
+        return self.native(*self.fitting(args))
 
     def _fail(self, status: int) -> NoReturn:
         site = self.program.sites[status]
@@ -201,41 +193,24 @@ class Native:
 
     # --------------------------------------------------------------------------------------------------- binding
 
-    def _bind(self, dims: Mapping[str, int]) -> _Binding:
-        """The binding for these extents, which the entry takes from now on without asking."""
-        key = tuple(dims.values())
-        if key not in self._bindings:
-            if len(self._bindings) >= REMEMBERED:
-                del self._bindings[next(iter(self._bindings))]
-            self._bindings[key] = self._binding(dims)
-        binding = self._bindings[key]
-        if binding is not self._bound:
-            self._block[: len(binding.block)] = binding.block
-            self._bound = binding
-        return binding
+    def set_extents(self, arrays: Sequence[Array]) -> None:
+        """Let the entry take arguments of these shapes from now on, without asking.  Raises FeedError."""
+        shapes = tuple([a.shape for a in arrays])
+        block = self._blocks.get(shapes)
+        if block is None:
+            block = self._new_block(bind_dims(self.types, arrays))
+            if len(self._blocks) >= REMEMBERED:
+                self._blocks.clear()
+            self._blocks[shapes] = block
+        self._block[:] = block  # in one step, and always: another thread may just have set other extents
 
-    def _binding(self, dims: Mapping[str, int]) -> _Binding:
-        """Plan the arena and fill in all words but the addresses of arguments and results."""
-        plan = self.program.plan
-        layout = plan.arena(dims)
-        arena = _aligned(layout.size)
-        start = arena.ctypes.data
-        table = np.zeros(max(1, len(plan.words)), np.int64)
-        for n, w in enumerate(plan.words):
-            match w:
-                case Planned(name):
-                    table[n] = start + layout.offsets[name]
-                case Constant(literal):
-                    table[n] = literal.array.ctypes.data
-                case Extent():
-                    table[n] = w.evaluate(dims)
-                case Argument() | Result():
-                    pass
-        block = self._entry.block(dims, layout.offsets, start)
-        return _Binding(table, arena, block, tuple(numbers(t.shape, dims) for t in self.results))
+    def _new_block(self, dims: Mapping[str, int]) -> Array:
+        for t in self.results:
+            numbers(t.shape, dims)  # raises where an extent comes out negative
+        return np.array(self._entry.block(dims, self.program.plan.arena(dims)), np.int64)
 
     def peak_bytes(self, dims: Mapping[str, int] | None = None) -> int:
-        """The size of the arena: all storage but arguments, results and constants."""
+        """The size of the arena: all storage but arguments, results, variables and constants."""
         return self.program.plan.arena(dims or {}).size
 
     def explain(self) -> str:
@@ -248,15 +223,8 @@ class Native:
 Executable: TypeAlias = Native | Reference
 
 
-def _plain(a: Array) -> Array:
-    """The array itself where it is contiguous, aligned and in native byte order, else a copy that is."""
-    flags = a.flags
-    if flags.c_contiguous and flags.aligned and a.dtype.isnative:
-        return a
-    return np.array(a, a.dtype.newbyteorder("="), order="C")
-
-
-def _aligned(size: int) -> Array:
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size]
+def _copied(a: Array, dtype: np.dtype[Any]) -> Array:
+    """An array with this very dtype object: of another byte order, with metadata, of a subclass it is refused."""
+    copy = np.empty(a.shape, dtype)
+    np.copyto(copy, a)
+    return copy

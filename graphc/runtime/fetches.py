@@ -25,30 +25,37 @@ class Fetches:
     structure: Structure
 
 
-def identity(nest: Any) -> Any:
-    """A key for a nest of lists, tuples and dicts: what it holds, by identity, and how.
+def nest_key(nest: Any) -> Any:
+    """Equal for nests of lists, tuples and dicts that hold the same handles in the same way.
 
-    The containers' own identities do not count, since a list may change between two runs.  A nest with other containers
-    has no such key (`has_identity`); nor is a key good for longer than the handles that it is made of live.
+    A nest with other containers has no such key (`has_key`), nor one whose leaves cannot be hashed.
     """
-    kind = type(nest)
+    kind = nest.__class__
     if kind is list or kind is tuple:
-        return (kind, *map(identity, nest))
-    if kind is dict:
-        return (kind, *nest, *map(identity, nest.values()))
-    return id(nest)
+        items = nest
+    elif kind is dict:
+        items = (*nest, *nest.values())
+    else:
+        return nest
+    return (kind, *[nest_key(x) if x.__class__ in _CONTAINERS else x for x in items])
 
 
-def has_identity(structure: Structure) -> bool:
-    return structure.kind in _IDENTIFIED and all(map(has_identity, structure.children))
+_CONTAINERS = (list, tuple, dict)
 
 
-_IDENTIFIED = (None, list, tuple, dict)
+def flat_key(fetches: Any, feeds: Sequence[Any]) -> tuple[Any, ...]:
+    """A key for one fetch, or a list or tuple without other nests inside, and the handles of its feeds."""
+    kind = type(fetches)
+    return (kind, *fetches, None, *feeds) if kind is list or kind is tuple else (fetches, *feeds)
+
+
+def has_key(structure: Structure) -> bool:
+    return (structure.is_leaf or structure.kind in _CONTAINERS) and all(map(has_key, structure.children))
 
 
 def parse_fetches(graph: Graph, leaves: Sequence[Any], structure: Structure) -> Fetches:
     """Raises FetchError for what is no fetch, GraphMismatchError for a tensor of another graph."""
-    updates = tuple(dict.fromkeys(leaf for leaf in leaves if isinstance(leaf, Update)))
+    updates = tuple({(u.variable, u.value): u for u in leaves if isinstance(u, Update)}.values())
     _check_updates(graph, updates)
     values = (leaf.value if isinstance(leaf, Update) else as_value(graph, leaf, FetchError) for leaf in leaves)
     return Fetches(tuple(values), updates, structure)

@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from graphc.codegen.kernels import AnyKernel, Use
 from graphc.codegen.lift import buffer_name
+from graphc.codegen.nest.costs import cost
 from graphc.codegen.nest.elements import ITEMSIZE
-from graphc.codegen.nest.loops import Buffer
+from graphc.codegen.nest.loops import Buffer, Kernel
 from graphc.ir.node import Value
+from graphc.ir.poly import Poly
 from graphc.passes.access import storage
-from graphc.passes.fuse import Fusion
+from graphc.passes.fuse import Fusion, Group
 from graphc.runtime.program import Argument, Constant, Extent, Lifetime, Plan, Planned, Result, Word
+
+PER_OPERATION = 8  # multiplications of a product in the time of an elementary operation of a nest: FMA, and no memory
 
 
 def plan(fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel]) -> Plan:
@@ -35,7 +39,8 @@ class _Planner:
 
     def plan(self) -> Plan:
         slots = tuple(tuple(self._slots(u, k)) for u, k in zip(self.uses, self.kernels, strict=True))
-        return Plan(tuple(self.words), slots, tuple(self._lifetimes()))
+        work = sum(map(_work, self.fusion.groups, self.kernels), Poly())
+        return Plan(tuple(self.words), slots, tuple(self._lifetimes()), work)
 
     def _slots(self, use: Use, kernel: AnyKernel) -> Iterator[int | None]:
         for b in kernel.buffers:
@@ -84,3 +89,12 @@ class _Planner:
         """The name under which the storage of a value is planned."""
         name = buffer_name(self._whole(v))
         return self.homes.get(name, name)
+
+
+def _work(group: Group, kernel: AnyKernel) -> Poly:
+    """In multiplications of a product.  In a nest every operation is reckoned to be done at every point."""
+    once = 1 if not isinstance(kernel, Kernel) else PER_OPERATION * (1 + sum(cost(n.op.name) for n in group.nodes))
+    work = Poly.of(once)
+    for _, extent in group.axes:
+        work = work * extent
+    return work

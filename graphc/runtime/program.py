@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from graphc.codegen.native import entry
+from graphc.codegen.native.memory import LARGE
 from graphc.codegen.nest.chunk import Chunk
 from graphc.errors import FeedError
 from graphc.ir.location import Location
@@ -77,13 +78,20 @@ class Lifetime:
         return Interval(self.name, Poly.of(self.size).evaluate(dims) * pieces, self.first, self.last)
 
 
+RELEASED = 1 << 22  # work from which on other Python threads may run: 10 to 60 microseconds
+
+
 @dataclass(frozen=True)
 class Plan:
-    """`words` is the table of the program; `slots` gives, for each kernel in turn, the words it is called with."""
+    """`words` is the table of the program; `slots` gives, for each kernel in turn, the words it is called with.
+
+    `work` is the cost of a run, in multiplications of a matrix product.
+    """
 
     words: tuple[Word, ...]
     slots: tuple[tuple[int | None, ...], ...]
     lifetimes: tuple[Lifetime, ...]
+    work: Poly
 
     def arena(self, dims: Mapping[str, int]) -> Arena:
         """Offsets and size in bytes, for given values of the symbolic extents."""
@@ -92,11 +100,25 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Arguments and results; `unwrap`: the entry gives a single result as it is, not in a tuple."""
+    """Inputs and outputs of a graph, and which of them are variables.
+
+    The last inputs are the variables numbered `reads`, all others arguments.  The last outputs are new values of the
+    variables `writes`, all others results.  `unwrap`: the entry gives a single result as it is, not in a container.
+    """
 
     inputs: tuple[Type, ...]
     outputs: tuple[Type, ...]
     unwrap: bool
+    reads: tuple[int, ...] = ()
+    writes: tuple[int, ...] = ()
+
+    @property
+    def arguments(self) -> tuple[Type, ...]:
+        return self.inputs[: len(self.inputs) - len(self.reads)]
+
+    @property
+    def results(self) -> tuple[Type, ...]:
+        return self.outputs[: len(self.outputs) - len(self.writes)]
 
     @property
     def is_static(self) -> bool:
@@ -104,7 +126,7 @@ class Signature:
 
     @property
     def is_single(self) -> bool:
-        return self.unwrap and len(self.outputs) == 1
+        return self.unwrap and len(self.results) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +151,23 @@ class Program:
     is_shared: bool
 
 
-Changing: TypeAlias = Poly | Planned
-"""What a cell of the entry's block holds: an extent, or an address in the arena."""
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """Whether a number that depends on symbolic extents reaches a limit."""
+
+    number: Poly
+    limit: int
+
+    def evaluate(self, dims: Mapping[str, int]) -> int:
+        return int(self.number.evaluate(dims) >= self.limit)
+
+
+class ArenaSize:
+    """The bytes of the arena."""
+
+
+Changing: TypeAlias = Poly | AtLeast | Planned | ArenaSize
+"""What a cell of the entry's block holds: an extent, a decision, an offset in the arena, its size."""
 
 
 class Entry:
@@ -141,12 +178,19 @@ class Entry:
 
     def __init__(self, plan: Plan, signature: Signature) -> None:
         self.cells: list[Changing] = []
-        self._offsets = plan.arena({}).offsets if signature.is_static else {}
-        inputs = tuple(entry.ArrayType(t.dtype, tuple(map(self._extent, t.shape))) for t in signature.inputs)
-        outputs = tuple(entry.ArrayType(t.dtype, self._shape(t)) for t in signature.outputs)
-        results = tuple(entry.Output(j) for j in range(len(outputs)))
-        words = tuple(self._word(w) for w in plan.words)
-        self.spec = entry.EntrySpec(inputs, outputs, words, results[0] if signature.is_single else results)
+        self._signature = signature
+        self._arena = plan.arena({}) if signature.is_static else None
+        inputs = tuple(entry.ArrayType(t.dtype, tuple(map(self._extent, t.shape))) for t in signature.arguments)
+        outputs = tuple(entry.ArrayType(t.dtype, self._shape(t)) for t in signature.results)
+        self.spec = entry.EntrySpec(
+            inputs=inputs,
+            outputs=outputs,
+            words=tuple(self._word(w) for w in plan.words),
+            is_single=signature.is_single,
+            arena=self._arena.size if self._arena else self._cell(ArenaSize()),
+            releases=self._decision(plan.work, RELEASED),
+            recycles=self._decision(sum((Poly.of(t.nbytes) for t in signature.results), Poly()), LARGE),
+        )
 
     def _cell(self, content: Changing) -> entry.Cell:
         self.cells.append(content)
@@ -158,22 +202,38 @@ class Entry:
     def _shape(self, t: Type) -> tuple[int | entry.Cell, ...]:
         return tuple(self._cell(Poly.of(e)) for e in t.shape) if not t.is_static else numbers(t.shape, {})
 
+    def _decision(self, number: Poly, limit: int) -> int | entry.Cell:
+        decision = AtLeast(number, limit)
+        return decision.evaluate({}) if number.constant is not None else self._cell(decision)
+
     def _word(self, w: Word) -> entry.Word:
         match w:
             case Argument(k):
-                return entry.Input(k)
+                first = len(self._signature.arguments)
+                return entry.Input(k) if k < first else entry.Current(self._signature.reads[k - first])
             case Result(j):
-                return entry.Output(j)
+                first = len(self._signature.results)
+                return entry.Output(j) if j < first else entry.Spare(self._signature.writes[j - first])
             case Constant(literal):
                 return entry.Address(literal.array.ctypes.data)
             case Planned(name):
-                return entry.Arena(self._offsets[name]) if self._offsets else self._cell(w)
+                return entry.Arena(self._arena.offsets[name] if self._arena else self._cell(w))
             case Extent(symbol):
                 return self._cell(parse_poly(symbol))
 
-    def block(self, dims: Mapping[str, int], offsets: Mapping[str, int], arena: int) -> list[int]:
-        """The numbers for the cells, for given values of the symbolic extents and an arena at that address."""
-        return [c.evaluate(dims) if isinstance(c, Poly) else arena + offsets[c.name] for c in self.cells]
+    def block(self, dims: Mapping[str, int], arena: Arena) -> list[int]:
+        """The numbers for the cells, for given values of the symbolic extents."""
+        return [_content(c, dims, arena) for c in self.cells]
+
+
+def _content(c: Changing, dims: Mapping[str, int], arena: Arena) -> int:
+    match c:
+        case Planned(name):
+            return arena.offsets[name]
+        case ArenaSize():
+            return arena.size
+        case _:
+            return c.evaluate(dims)
 
 
 def numbers(shape: Shape, dims: Mapping[str, int]) -> tuple[int, ...]:

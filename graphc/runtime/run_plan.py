@@ -4,138 +4,146 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext
+from operator import itemgetter
 from typing import Any
 
-from graphc.errors import FeedError, SignatureError
+from graphc.errors import SignatureError
 from graphc.ir.graph import Graph, Update
+from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.records import dataclass
-from graphc.runtime.executable import Executable
+from graphc.runtime.executable import Container, Executable, Reference, Stateful
 from graphc.runtime.feeds import FeedCheck
 from graphc.runtime.fetches import Fetches
 from graphc.runtime.run_graph import RunGraph, describe, run_graph
+from graphc.runtime.tree import Assemble, assemble
 from graphc.runtime.variables import Array, Variables
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunPlan:
-    """`results` are the tensors that the executable returns; `stored` says which of them become variables.
-
-    `native` is the executable's own entry point where it has one; it returns a single result without a tuple.
-    """
+    """`results` are the tensors that the executable returns; then it computes new values of the variables `updated`."""
 
     run: RunGraph
     executable: Executable
-    native: Callable[..., Any] | None
     check: FeedCheck
-    state: Variables
+    variables: Variables
     results: tuple[Value, ...]
-    stored: tuple[tuple[str, int], ...]
+    updated: tuple[str, ...]
     size_before: int
     seconds: float
 
-    def __call__(self, values: Collection[Any]) -> Any:
-        """The results; a single one without a tuple.  Reads, run and commit are one step among all updating runs."""
-        if not self.stored:
-            return self._run(values)
-        with self.state.lock:
-            results = self._run(values)
-            new = (results,) if len(self.results) == 1 else results
-            self.state.commit({name: new[k] for name, k in self.stored})
-        return results
+    def entry(self, container: Container) -> Callable[..., Any]:
+        """A function of the feeds: a single result as it is, several in a container.
 
-    def _run(self, values: Collection[Any]) -> Any:
-        reads = self._read() if self.run.variables else ()
-        if self.native is None:
-            results = self.executable(*self.check(values), *reads)
-            return results[0] if len(results) == 1 else results
-        with suppress(SignatureError, FeedError):
-            return self.native(*values, *reads)
-        return self.native(*self.check(values), *reads)  # not exactly what is declared: converted, or refused by name
+        Reads, run and updates are one step among all updating runs.
+        """
+        if isinstance(self.executable, Reference):
+            return self._evaluate if len(self.results) == 1 else lambda *values: container(self._evaluate(*values))
+        executable, variables = self.executable, self.variables
+        numbers = variables.numbered(self.updated)
 
-    def _read(self) -> list[Array]:
-        values = self.state.snapshot()
-        return [values[name] for name in self.run.variables]
+        def convert(*values: Any) -> Any:
+            """What the native entry does not take as it is: converted, or refused by name; or an update that waits."""
+            variables.check_open()
+            arrays = executable.fitting([*self._checked(values)])
+            if not numbers:
+                return native(*arrays)
+            with variables.exclusive():
+                variables.state.prepare(numbers)
+                return native(*arrays)
+
+        native = executable.bind(container, convert)
+        return native
+
+    def _evaluate(self, *values: Any) -> Any:
+        arrays = self._checked(values)
+        with self.variables.exclusive() if self.updated else nullcontext():
+            before = self.variables.snapshot()
+            outputs = self.executable(*arrays, *(before[name] for name in self.run.variables))
+            count = len(self.results)
+            if self.updated:
+                self.variables.state.store(self.variables.numbered(self.updated), outputs[count:])
+        return outputs[0] if count == 1 else outputs[:count]
+
+    def _checked(self, values: Sequence[Any]) -> Collection[Array]:
+        names = self.check.names
+        if len(values) != len(names):
+            raise SignatureError(
+                "the wrong number of arrays",
+                expected=f"{len(names)}: {', '.join(names)}",
+                got=str(len(values)),
+                fix=f"call({', '.join(names)})",
+                loc=user_location(),
+            )
+        return self.check(values)
 
     def explain(self) -> str:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        stored = {k for _, k in self.stored}
-        fetched = [describe(v) for k, v in enumerate(self.results) if k not in stored]
-        yield f"run: fetches {', '.join(fetched) or 'no tensor'}"
+        yield f"run: fetches {', '.join(map(describe, self.results)) or 'no tensor'}"
         yield f"  feeds      {', '.join(self.check.names) or 'nothing'}"
         yield f"  reads      {', '.join(self.run.variables) or 'no variable'}"
-        yield f"  updates    {', '.join(name for name, _ in self.stored) or 'no variable'}"
+        yield f"  updates    {', '.join(self.updated) or 'no variable'}"
         yield f"  needed     {len(self.run.graph)} of {self.size_before} nodes"
         yield f"  compiled   in {self.seconds * 1e3:.1f} ms"
         yield from (f"  {line}" for line in self.executable.explain().splitlines())
 
 
 def make_plan(
-    state: Variables, values: Sequence[Value], feeds: Sequence[Value], updates: Sequence[Update],
-    compile_run: Callable[[Graph], Executable],
+    variables: Variables, values: Sequence[Value], feeds: Sequence[Value], updates: Sequence[Update],
+    compile_run: Callable[[Graph, Stateful], Executable],
 ) -> RunPlan:  # fmt: skip
     """Cut the run out of the session's graph and compile it."""
     start = time.perf_counter()
-    results = tuple(dict.fromkeys((*values, *(u.value for u in updates))))
-    run = run_graph(state.graph, results, feeds)
-    executable = compile_run(run.graph)
+    run = run_graph(variables.graph, (*values, *(u.value for u in updates)), feeds)
+    updated = tuple(str(u.variable.node.attrs["name"]) for u in updates)
+    reads, writes = variables.numbered(run.variables), variables.numbered(updated)
     return RunPlan(
         run=run,
-        executable=executable,
-        native=executable.native,
+        executable=compile_run(run.graph, Stateful(variables.state, reads, writes)),
         check=FeedCheck([describe(v) for v in feeds], [v.type for v in feeds]),
-        state=state,
-        results=results,
-        stored=tuple((u.variable.node.attrs["name"], results.index(u.value)) for u in updates),
-        size_before=len(state.graph),
+        variables=variables,
+        results=tuple(values),
+        updated=updated,
+        size_before=len(variables.graph),
         seconds=time.perf_counter() - start,
     )
 
 
 class Call:
-    """A plan and the nest in which its results are handed out: `run(arrays)`.
+    """A plan and the nest in which its results are handed out: `run(*arrays)`."""
 
-    `handles` are the user's objects: as long as the call is known by their identities they must stay alive.
-    """
+    __slots__ = ("plan", "run")
 
-    __slots__ = ("fetches", "handles", "plan", "run")
+    def __init__(self, plan: RunPlan, fetches: Fetches) -> None:
+        self.plan = plan
+        self.run: Callable[..., Any] = _direct(plan, fetches) or _nested(plan, fetches)
 
-    def __init__(self, plan: RunPlan, fetches: Fetches, handles: object) -> None:
-        self.plan, self.fetches, self.handles = plan, fetches, handles
-        self.run: Callable[[Collection[Any]], Any] = plan if self._is_given(None) else self._nested()
 
-    @property
-    def native(self) -> Callable[..., Any] | None:
-        """The executable's own entry point, where it takes and returns exactly what this call does."""
-        is_pure = not self.plan.stored and not self.plan.run.variables
-        return self.plan.native if is_pure and (self._is_given(None) or self._is_given(tuple)) else None
+def _direct(plan: RunPlan, fetches: Fetches) -> Callable[..., Any] | None:
+    """The plan's own entry, where the results come as the nest wants them: one tensor, or a list or tuple of several,
+    each once."""
+    structure, is_single = fetches.structure, len(plan.results) == 1
+    if fetches.values != plan.results or not structure.is_flat or is_single != structure.is_leaf:
+        return None
+    return plan.entry(list if structure.kind is list else tuple)
 
-    def _is_given(self, kind: type[Any] | None) -> bool:
-        """The results come as this nest wants them: one tensor (None), or a container of several, each its own."""
-        count, structure = len(self.plan.results), self.fetches.structure
-        is_plain = self._slots() == [(k, False) for k in range(count)] and all(c.is_leaf for c in structure.children)
-        return is_plain and structure.kind is kind and (count == 1) == (kind is None)
 
-    def _slots(self) -> list[tuple[int, bool]]:
-        """For each fetch its result, and whether to copy it: when it is stored as well, or was handed out before."""
-        taken = {k for _, k in self.plan.stored}
-        slots = []
-        for k in map(self.plan.results.index, self.fetches.values):
-            slots.append((k, k in taken))
-            taken.add(k)
-        return slots
+def _nested(plan: RunPlan, fetches: Fetches) -> Callable[..., Any]:
+    native, build = plan.entry(tuple), assemble(fetches.structure, _picks(plan, fetches))
+    if len(plan.results) == 1:
+        return lambda *values: build((native(*values),))
+    return lambda *values: build(native(*values))
 
-    def _nested(self) -> Callable[[Collection[Any]], Any]:
-        plan, slots, structure = self.plan, self._slots(), self.fetches.structure
-        is_single = len(plan.results) == 1
-        is_list = structure.kind is list and all(c.is_leaf for c in structure.children)
 
-        def run(values: Collection[Any]) -> Any:
-            results = (plan(values),) if is_single else plan(values)
-            arrays = [results[k].copy() if copy else results[k] for k, copy in slots]
-            return arrays if is_list else structure.unflatten(arrays)
+def _picks(plan: RunPlan, fetches: Fetches) -> Iterator[Assemble]:
+    """For each fetch its result, or a copy where that was handed out before."""
+    places = [plan.results.index(v) for v in fetches.values]
+    return (_copied(k) if k in places[:n] else itemgetter(k) for n, k in enumerate(places))
 
-        return run
+
+def _copied(k: int) -> Assemble:
+    return lambda results: results[k].copy()

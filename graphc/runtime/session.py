@@ -1,6 +1,6 @@
 """The session: runs parts of a graph and keeps its variables.
 
-A run goes: fetches and feed -> `Call` (found by the identity of the handles) -> `RunPlan` (one compiled run graph,
+A run goes: fetches and feed -> `Call` (found by the handles) -> `RunPlan` (one compiled run graph,
 found by the tensors) -> executable.  The first two are look-ups: a repeated run costs little more than its kernels.
 """
 
@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
-from graphc.errors import FeedError, SignatureError
+from graphc.errors import FeedError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
-from graphc.runtime.executable import Executable, Native, compile_graph
-from graphc.runtime.fetches import has_identity, identity, parse_feeds, parse_fetches
+from graphc.runtime.executable import Executable, Native, Stateful, compile_graph
+from graphc.runtime.fetches import flat_key, has_key, nest_key, parse_feeds, parse_fetches
 from graphc.runtime.run_plan import Call, RunPlan, make_plan
 from graphc.runtime.tree import Structure, flatten
 from graphc.runtime.variables import Variables
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from graphc.runtime.stages import Stages
 
 _REMEMBERED = 1024
+_NOTHING: Mapping[Any, Any] = {}
 
 
 class Session:
@@ -60,24 +61,24 @@ class Session:
 
         Raises FeedError, MissingFeedError, FetchError, GraphMismatchError, ClosedSessionError.
         """
-        feed = {} if feed is None else feed
-        try:
-            call = self._calls.get((identity(fetches), *feed))
-        except TypeError:  # no mapping: `_handles` says so
-            call = None
+        feed = _NOTHING if feed is None else feed
+        kind = fetches.__class__
+        try:  # the key of `flat_key`, written out: a call would cost more than all the rest
+            key = (kind, *fetches, None, *feed) if kind is list or kind is tuple else (fetches, *feed)
+            call, values = self._calls.get(key), feed.values()
+        except (TypeError, AttributeError):  # a nest, or no mapping
+            call, values = None, _NOTHING.values()
         if call is None:
-            handles = _handles(feed)
-            call = self._find(fetches, handles, (identity(fetches), *handles))
-        return call.run(feed.values())
+            call, values = self._find_nest(fetches, feed), feed.values()
+        return call.run(*values)
 
     def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
         """A function of the arrays of `feeds`, for calls in a loop: `fast(a, b)` is `run(fetches, {x: a, y: b})`.
 
-        Where the fetches are one tensor or a tuple and no variable is read or written it is the native entry point
-        itself; such a function holds its own code and outlives the session.
+        Where the fetches are one tensor, or a flat tuple or list, it is the native entry point itself.  It holds its
+        own code; one that neither reads nor writes variables outlives the session.
         """
-        call = self._find(fetches, feeds)
-        return call.native or _counted(call)
+        return self._find(fetches, feeds).run
 
     def stages(self, fetches: Any, feeds: Iterable[Any] = ()) -> Stages:
         """The stages of the compilation of one run, each of which prints: graph, optimized, loops, llvm ..."""
@@ -86,41 +87,50 @@ class Session:
         plan = self._find(fetches, feeds).plan
         return plan.executable.stages if isinstance(plan.executable, Native) else Stages(plan.run.graph, "O0")
 
-    def _find(self, fetches: Any, feeds: Iterable[Any], key: tuple[Any, ...] = ()) -> Call:
-        """The call of these handles, which `key` finds from the next time on if it can tell nests apart."""
+    def _find(self, fetches: Any, feeds: Iterable[Any]) -> Call:
         leaves, structure = flatten(fetches)
-        handles = tuple(feeds)
         with self._building:
-            self._state.snapshot()  # raises when the session is closed
-            call = self._prepare(leaves, structure, handles)
-            if key and has_identity(structure):
-                self._remember(key, call)
-        return call
+            self._state.check_open()
+            return self._prepare(leaves, structure, tuple(feeds))
 
-    def _remember(self, key: tuple[Any, ...], call: Call) -> None:
+    def _find_nest(self, fetches: Any, feed: Mapping[Any, Any]) -> Call:
+        """The call for these handles, which is found by them from the next time on if they can tell nests apart."""
+        handles = feed if feed.__class__ is dict else _handles(feed)
+        try:
+            call = self._calls.get((nest_key(fetches), *handles))
+        except TypeError:  # something that has no hash, hence is no handle: finding the call says so
+            call = None
+        return call or self._remember(fetches, tuple(handles))
+
+    def _remember(self, fetches: Any, handles: tuple[Any, ...]) -> Call:
+        call, structure = self._find(fetches, handles), flatten(fetches)[1]
         if len(self._calls) >= _REMEMBERED:  # by a program that makes new handles for every run
             self._calls.clear()
-        self._calls[key] = call
+        if structure.is_flat:
+            self._calls[flat_key(fetches, handles)] = call
+        elif has_key(structure):
+            self._calls[nest_key(fetches), *handles] = call
+        return call
 
     def _prepare(self, leaves: list[Any], structure: Structure, handles: tuple[Any, ...]) -> Call:
         fetches = parse_fetches(self.graph, leaves, structure)
         feeds = parse_feeds(self.graph, handles)
         plan = self._plan(tuple(dict.fromkeys(fetches.values)), feeds, fetches.updates)
         self.graph.frozen = True
-        return Call(plan, fetches, handles=(*leaves, *handles))
+        return Call(plan, fetches)
 
     def _plan(self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...]) -> RunPlan:
-        key = values, feeds, updates
+        key = values, feeds, tuple((u.variable, u.value) for u in updates)
         if key not in self._plans:
             with self._state.lock:
                 self._state.initialise()
             self._plans[key] = make_plan(self._state, values, feeds, updates, self._compile)
         return self._plans[key]
 
-    def _compile(self, graph: Graph) -> Executable:
+    def _compile(self, graph: Graph, variables: Stateful) -> Executable:
         level, disable, threads = self._options
         level = level if graph.outputs else "O0"  # nothing is asked for, so there is nothing to compile
-        return compile_graph(graph, level=level, disable=disable, threads=threads, unwrap=True)
+        return compile_graph(graph, level, disable, threads, unwrap=True, variables=variables)
 
     # --------------------------------------------------------------------------------------------------- looking
 
@@ -145,7 +155,7 @@ class Session:
             self._plans.clear()
 
     def __enter__(self) -> Self:
-        self._state.snapshot()
+        self._state.check_open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -164,24 +174,6 @@ def _handles(feed: object) -> tuple[Any, ...]:
             expected="feed={x: array}", got=type(feed).__name__, fix="feed={x: array, ...}", loc=user_location(),
         )  # fmt: skip
     return tuple(feed)
-
-
-def _counted(call: Call) -> Callable[..., Any]:
-    """`call` with a check of the number of arguments."""
-    names = call.plan.check.names
-
-    def checked(*arrays: Any) -> Any:
-        if len(arrays) != len(names):
-            raise SignatureError(
-                "the wrong number of arrays",
-                expected=f"{len(names)}: {', '.join(names)}",
-                got=str(len(arrays)),
-                fix=f"call({', '.join(names)})",
-                loc=user_location(),
-            )
-        return call.run(arrays)
-
-    return checked
 
 
 _sessions: WeakSet[Session] = WeakSet()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
-from threading import Lock
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import RLock, get_ident
 from typing import Any
 
 import numpy as np
 
+from graphc.codegen.native.state import OPEN, State
 from graphc.errors import ClosedSessionError, FetchError
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
@@ -20,39 +22,55 @@ Array = np.ndarray[Any, Any]
 class Variables:
     """By name.  Reading gives a copy; writing checks type and shape (FeedError) and copies.
 
-    `values` is never changed in place: a commit replaces it, so whoever holds it sees one consistent state.
-    `lock` is held from the reads of an updating run to its commit.
+    Native code reads and updates `state` by itself, in one step; an update that takes several is `exclusive`.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.lock = Lock()
-        self.values: dict[str, Array] | None = {}
+        self.lock = RLock()
+        self.state = State(())
+        self.numbers: dict[str, int] = {}
 
     def snapshot(self) -> dict[str, Array]:
         """The values now; not to be written to.  Raises ClosedSessionError."""
-        values = self.values
-        if values is None:
+        values = self.state.values()
+        self.check_open()
+        return dict(zip(self.numbers, values, strict=True))
+
+    def check_open(self) -> None:
+        """Raises ClosedSessionError."""
+        if self.state.is_closed:
             raise ClosedSessionError(
                 "the session is closed", expected="an open session", got="close() was called, or its `with` block left",
                 fix="make another Session, or run inside the block", loc=user_location(),
             )  # fmt: skip
-        return values
 
     def initialise(self) -> None:
-        """Give the variables made since the last call their initial values."""
+        """Give the variables made since the last call their initial values; none are made once there is code."""
         values = self.snapshot()
         new = {n: a.copy() for n, a in self.graph.initial.items() if n not in values}
         if new:
-            self.commit(new)
+            values |= new
+            self.numbers = {name: k for k, name in enumerate(values)}
+            self.state = State(list(values.values()))
 
-    def commit(self, new: Mapping[str, Array]) -> None:
-        """Replace several values at once; the caller holds `lock` and hands the arrays over."""
-        self.values = {**self.snapshot(), **new}
+    def numbered(self, names: Iterable[str]) -> tuple[int, ...]:
+        return tuple(self.numbers[name] for name in names)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """For an update in several steps: all others wait.  Raises ClosedSessionError."""
+        with self.lock:
+            self.check_open()
+            before = self.state.let_in(get_ident())
+            try:
+                yield
+            finally:
+                self.state.let_in(before)
 
     def close(self) -> None:
         with self.lock:
-            self.values = None
+            self.state.close()
 
     # ------------------------------------------------------------------------------------------- the user's view
 
@@ -63,8 +81,8 @@ class Variables:
         self._checked(name)
         type_ = next(v.type for v in self.graph.variables if v.node.attrs["name"] == name)
         array = np.array(feed_array(name, type_, value), order="C")
-        with self.lock:
-            self.commit({name: array})
+        with self.exclusive():
+            self.state.store([self.numbers[name]], [array])
 
     def __contains__(self, name: object) -> bool:
         return name in self._all()
@@ -98,4 +116,6 @@ class Variables:
         )
 
     def after_fork(self) -> None:
-        self.lock = Lock()
+        """In a child process: what another thread was at when the process forked will never be finished."""
+        self.lock = RLock()
+        self.state.let_in(OPEN)

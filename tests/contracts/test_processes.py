@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from contracts.child import python
 from contracts.models import chain, graph, layer, mirrored, numbers, softmax, statistics
 
 from graphc.runtime.executable import compile_graph
-
-TESTS = str(Path(__file__).parents[1])
-ROOT = str(Path(__file__).parents[2])
 
 TEXTS = """
 from contracts.models import *
@@ -39,15 +34,6 @@ if child == 0:
     os._exit(0 if same else 1)
 sys.exit(os.waitpid(child, 0)[1] or not same)
 """
-
-
-def python(code: str, **environment: str) -> str:
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join((ROOT, TESTS)), **environment}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_texts_do_not_depend_on_the_process():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from threading import Thread
 from typing import Any
 
@@ -167,6 +169,19 @@ def test_what_converts_without_loss() -> None:
         assert f(np.arange(3, dtype=np.int32), 0.5).dtype == np.float64
 
 
+def test_numbers_are_checked_every_time() -> None:
+    f = gx.jit(signature="f64[3], f32[]")(lambda x, y: x * y)
+    for rate in (0.5, 0.25, np.float32(2), 3.0):
+        np.testing.assert_array_equal(f(np.ones(3), rate), np.full(3, rate))
+    g = gx.jit(signature="f64[]")(lambda x: x * 2)
+    for number in (5, 7):
+        assert g(np.array(number)) == 2 * number
+    with pytest.raises(FeedError):
+        g(np.array(2**53 + 1))
+    with pytest.raises(FeedError):
+        f(np.ones(3), 1e300)
+
+
 def test_signatures_that_are_none() -> None:
     with pytest.raises(ParseError):
         gx.jit(layer, signature="f32[2,3], text")
@@ -241,6 +256,90 @@ def test_as_a_method() -> None:
 
     np.testing.assert_array_equal(Model(2.0)(X), X * 2)
     np.testing.assert_array_equal(Model(3.0)(X), X * 3)
+
+
+# ----------------------------------------------------------------------------------------------- calls again and again
+
+
+def kinds_of(n: int) -> list[np.ndarray]:
+    return [np.arange(k + 1, dtype=dtype) for k in range(n) for dtype in ("f4", "f8")]
+
+
+def test_the_call_is_the_native_entry() -> None:
+    f = gx.jit(lambda x: x + 1)
+    assert f.__call__ == f._dispatch
+    f(X)
+    assert f.__call__ is f.compile(X).native
+
+
+@pytest.mark.parametrize("form", [lambda y: y, lambda y: (y, y * 2), lambda y: [y, y * 2], lambda y: {"y": y}])
+def test_many_kinds_in_any_order(form: Any) -> None:
+    """More kinds than entries hand on to each other."""
+    f, inputs = gx.jit(lambda x: form(x + 1)), kinds_of(12)
+    for x in inputs + inputs[::-1] + inputs[::3]:
+        found, wanted = f(x), form(x + 1)
+        assert type(found) is type(wanted)
+        for a, b in zip(*(y.values() if isinstance(y, dict) else y for y in (found, wanted)), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert f.cache_size == len(inputs)
+
+
+def test_a_call_by_name_is_as_good() -> None:
+    f = gx.jit(lambda x, w: x @ w)
+    for _ in range(2):
+        np.testing.assert_allclose(f(X, W), X @ W, rtol=1e-5)
+        np.testing.assert_allclose(f(X, w=W), X @ W, rtol=1e-5)
+        np.testing.assert_allclose(f(x=X, w=W), X @ W, rtol=1e-5)
+    with pytest.raises(TypeError):
+        f(X, v=W)
+
+
+class Sub(np.ndarray):
+    pass
+
+
+HOSTILE = {
+    "metadata": X.astype(np.dtype("f4", metadata={"unit": "m"})),
+    "subclass": X.view(Sub),
+    "byte order": X.astype(">f4"),
+    "unaligned": np.frombuffer(b"\0" + X.tobytes(), "u1")[1:].view("f4").reshape(X.shape),
+    "backwards": X[::-1].copy()[::-1],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("signature", [None, "f32[n,4], f32[4,3]"])
+def test_hostile_arrays_before_and_after_plain_ones(name: str, signature: str | None) -> None:
+    for order in ((HOSTILE[name], X, HOSTILE[name]), (X, HOSTILE[name], X, HOSTILE[name])):
+        f = gx.jit(lambda x, w: x @ w, signature=signature)
+        for x in order:
+            np.testing.assert_allclose(f(x, W), X @ W, rtol=1e-5)
+        assert f.cache_size == 1
+
+
+def test_nests_of_many_kinds() -> None:
+    f = gx.jit(lambda p, x, rate, n=1: {"w": p["w"] * x * rate, "n": n, "l": [p["b"], (x,)]})
+    for size in (1, 2, 3, 1, 2):
+        for dtype in ("f4", "f8"):
+            x, p = np.ones(size, dtype), {"w": np.full(size, 2, dtype), "b": np.ones((), dtype)}
+            for rate in (0.5, 2.0):
+                found = f(p, x, rate)
+                np.testing.assert_array_equal(found["w"], p["w"] * x * rate)
+                assert found["n"] == 1 and found["l"][0] == 1 and type(found["l"][1]) is tuple
+    assert f.cache_size == 6
+    with pytest.raises(KeyError):
+        f({"w": x, "c": x}, x, 1.0)
+    f({"w": 3.0, "b": 1.0}, x, 1.0)
+    assert f.cache_size == 7
+
+
+def test_it_is_freed() -> None:
+    f = gx.jit(lambda x: x + 1)
+    f(X), f(X[:2])
+    gone = weakref.ref(f), weakref.ref(f.compile(X))
+    del f
+    gc.collect()
+    assert [r() for r in gone] == [None, None]
 
 
 def test_from_many_threads() -> None:

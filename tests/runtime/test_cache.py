@@ -18,7 +18,7 @@ import graphc as gx
 from graphc.cli import main
 from graphc.codegen.native.store import Store, digest
 from graphc.config import Config, config
-from graphc.errors import OutOfRangeError
+from graphc.errors import OutOfRangeError, SignatureError
 from graphc.ir.graph import Graph
 from graphc.runtime.executable import Native, compile_graph
 
@@ -166,7 +166,7 @@ def test_the_second_compilation_is_loaded(signature: str | None) -> None:
     if signature is None:
         assert second.native is not None
         np.testing.assert_array_equal(second.native(X[::-1], W), first(X[::-1], W)[0])
-        with pytest.raises(TypeError, match="missing 1 required"):  # what does not fit goes back to the function
+        with pytest.raises(SignatureError, match="wrong number"):
             second.native(X)
 
 

@@ -12,11 +12,14 @@ from functools import cache
 
 import numpy as np
 
-TYPE, DATA, NDIM, DIMS, DESCR, FLAGS = 8, 16, 24, 32, 56, 64  # bytes from the start of an array object
+REFERENCES, TYPE = 0, 8  # bytes from the start of any object: how many refer to it, its type
+DATA, NDIM, DIMS, DESCR, FLAGS = 16, 24, 32, 56, 64  # bytes from the start of an array object
 CONTIGUOUS_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
-_ARRAY_TYPE_SLOT, _NEW_SLOT = 2, 93  # of the NumPy C API: PyArray_Type, PyArray_New
+_NUMPY = {"PyArray_Type": 2, "PyArray_New": 93, "PyArray_NewCopy": 85, "PyDataMem_SetHandler": 304}  # in its C API
 _PYTHON = (
-    "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyLong_FromLong", "Py_IncRef", "Py_DecRef",
+    "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem", "PyLong_FromLong",
+    "Py_IncRef", "Py_DecRef", "PyErr_NoMemory", "PyEval_SaveThread", "PyEval_RestoreThread",
+    "PyMem_RawMalloc", "PyMem_RawFree", "PyThread_get_thread_ident",
 )  # fmt: skip
 
 
@@ -29,11 +32,7 @@ def numpy_dtype(dtype: str) -> np.dtype[np.generic]:
 def api_symbols() -> dict[str, int]:
     """Addresses of the functions and objects that entry code names."""
     symbols = {n: ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value or 0 for n in _PYTHON}
-    return symbols | {
-        "PyArray_Type": _api(_ARRAY_TYPE_SLOT),
-        "PyArray_New": _api(_NEW_SLOT),
-        "_Py_NoneStruct": id(None),
-    }
+    return symbols | {name: _api(slot) for name, slot in _NUMPY.items()} | {"_Py_NoneStruct": id(None)}
 
 
 def _api(slot: int) -> int:
@@ -50,7 +49,7 @@ def layout_is_known() -> bool:
         return False
     base = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     samples = (base, base.T, base[0], np.zeros((), np.int8), np.zeros((0, 5), bool))
-    return _api(_ARRAY_TYPE_SLOT) == id(np.ndarray) and all(map(_as_expected, samples))
+    return _api(_NUMPY["PyArray_Type"]) == id(np.ndarray) and all(map(_as_expected, samples))
 
 
 def _as_expected(a: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bool:
@@ -60,9 +59,16 @@ def _as_expected(a: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bool:
         return ctypes.c_int64.from_address(at + offset).value
 
     fields = pointer(TYPE), pointer(DATA), pointer(DESCR), ctypes.c_int32.from_address(at + NDIM).value
-    if fields != (id(np.ndarray), a.ctypes.data, id(a.dtype), a.ndim):
+    if fields != (id(np.ndarray), a.ctypes.data, id(a.dtype), a.ndim) or not _references_are_counted(a):
         return False
     dims = tuple((ctypes.c_int64 * a.ndim).from_address(pointer(DIMS))) if a.ndim else ()
     flags = ctypes.c_int32.from_address(at + FLAGS).value
     contiguous = flags & CONTIGUOUS_ALIGNED == CONTIGUOUS_ALIGNED
     return dims == a.shape and contiguous == (a.flags.c_contiguous and a.flags.aligned)
+
+
+def _references_are_counted(a: object) -> bool:
+    count = ctypes.c_int64.from_address(id(a) + REFERENCES)
+    before = count.value
+    another = a
+    return count.value == before + 1 and another is a

@@ -7,16 +7,20 @@ arrays is unknown, a Python object that behaves the same takes its place.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from graphc.codegen.native.array_layout import api_symbols, layout_is_known, numpy_dtype
 from graphc.codegen.native.engine import Library
-from graphc.records import dataclass
+from graphc.codegen.native.state import State
+from graphc.codegen.native.support import SUPPORT, support_symbols
+from graphc.records import dataclass, field
 
-METH_FASTCALL = 0x80
+METH_FASTCALL, METH_KEYWORDS = 0x80, 0x2
+ALIGNMENT = 64  # of the arena: one cache line, one AVX-512 vector
 
 
 @dataclass(frozen=True)
@@ -33,30 +37,40 @@ class ArrayType:
     dtype: str
     shape: tuple[int | Cell, ...]
 
-    @property
-    def is_static(self) -> bool:
-        return not any(isinstance(n, Cell) for n in self.shape)
-
 
 @dataclass(frozen=True)
 class Input:
-    """Argument k: as a word its data address, as a result the array itself."""
+    """The data address of argument k."""
 
     index: int
 
 
 @dataclass(frozen=True)
 class Output:
-    """Fresh array j: as a word its data address, as a result the array itself."""
+    """The data address of fresh array j, which is returned."""
 
     index: int
+
+
+@dataclass(frozen=True)
+class Current:
+    """The data address of the value of variable n before the run."""
+
+    variable: int
+
+
+@dataclass(frozen=True)
+class Spare:
+    """The data address of what becomes the value of variable n if the run succeeds."""
+
+    variable: int
 
 
 @dataclass(frozen=True)
 class Arena:
     """A place in the arena, in bytes from its start."""
 
-    offset: int
+    offset: int | Cell
 
 
 @dataclass(frozen=True)
@@ -73,43 +87,82 @@ class Number:
     value: int
 
 
-@dataclass(frozen=True)
-class Object:
-    """The address (`id`) of a Python object that the owner keeps alive; returned as it is."""
-
-    address: int
-
-
-Word: TypeAlias = Input | Output | Arena | Address | Number | Cell
-Returned: TypeAlias = Input | Output | Object
+Word: TypeAlias = Input | Output | Current | Spare | Arena | Address | Number | Cell
 
 
 @dataclass(frozen=True)
 class EntrySpec:
-    """What the entry takes, passes on and gives back: one object, a tuple of them, or None."""
+    """What the entry takes and passes on; it gives the outputs in a container, or one of them as it is (`is_single`).
+
+    It takes arrays of exactly these types and any strides.
+
+    `arena`: bytes of working memory, for the time of the call.  `releases`: other Python threads may run meanwhile (a
+    number is a truth value).  `recycles`: outputs are large.
+    """
 
     inputs: tuple[ArrayType, ...]
     outputs: tuple[ArrayType, ...]
     words: tuple[Word, ...]
-    returns: Returned | tuple[Returned, ...] | None
+    is_single: bool = False
+    arena: int | Cell = 0
+    releases: int | Cell = 0
+    recycles: int | Cell = 0
 
     @property
-    def is_static(self) -> bool:
-        return all(t.is_static for t in (*self.inputs, *self.outputs))
+    def cells(self) -> int:
+        """How many numbers the block has at least."""
+        shapes = (n for t in (*self.inputs, *self.outputs) for n in t.shape)
+        places = (w.offset for w in self.words if isinstance(w, Arena))
+        found = (*shapes, *places, *self.words, self.arena, self.releases, self.recycles)
+        return max((n.index + 1 for n in found if isinstance(n, Cell)), default=0)
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The variables that are read."""
+        return tuple(w.variable for w in self.words if isinstance(w, Current))
+
+    @property
+    def writes(self) -> tuple[int, ...]:
+        """The variables that get new values."""
+        return tuple(w.variable for w in self.words if isinstance(w, Spare))
+
+
+class Otherwise:
+    """The callable that takes over what an entry refuses, with the same arguments; it may be exchanged at any time."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._address = ctypes.c_void_p(id(function))
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        return self._function
+
+    @function.setter
+    def function(self, function: Callable[..., Any]) -> None:
+        before, self._function = self._function, function
+        self._address.value = id(function)
+        del before  # no longer, once native code does not know it
+
+    @property
+    def address(self) -> int:
+        """Of the word that has the callable's address."""
+        return ctypes.addressof(self._address)
 
 
 @dataclass(frozen=True)
 class Bindings:
-    """The parts of one process: `slow(*args)` takes over, `raise_status(status)` raises for a failed check.
+    """The parts of one process: `slow` takes over, `raise_status(status)` raises for a failed check.
 
-    `arena`, `block` and `fork` are addresses; `fork` may be 0.
+    `block` and `fork` are addresses; `fork` may be 0.  `state` has the variables that words name.
     """
 
-    slow: Callable[..., Any]
+    slow: Otherwise
     raise_status: Callable[[int], Any]
-    arena: int = 0
     fork: int = 0
     block: int = 0
+    container: type[tuple[Any, ...]] | type[list[Any]] = tuple
+    state: State = field(default_factory=lambda: State(()))
 
 
 # ------------------------------------------------------------------------------------------------------------- linking
@@ -117,19 +170,15 @@ class Bindings:
 
 def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
     """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
-    symbols = api_symbols() | {dtype_symbol(t): id(numpy_dtype(t.dtype)) for t in spec.inputs}
+    api = api_symbols()
+    symbols = api | {dtype_symbol(t): id(numpy_dtype(t.dtype)) for t in spec.inputs}
+    symbols |= support_symbols() if layout_is_known() else {f"graphc.{name}": 0 for name in SUPPORT}
     symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
-    symbols |= {f"graphc.result.{n}": r.address for n, r in enumerate(results(spec)) if isinstance(r, Object)}
-    symbols |= {"graphc.slow": id(bindings.slow), "graphc.raise": id(bindings.raise_status)}
-    symbols |= {"graphc.arena": bindings.arena, "graphc.block": bindings.block}
-    return symbols | {"graphc.fork": bindings.fork}
-
-
-def results(spec: EntrySpec) -> tuple[Returned, ...]:
-    """What the entry returns, one by one."""
-    if spec.returns is None:
-        return ()
-    return spec.returns if isinstance(spec.returns, tuple) else (spec.returns,)
+    symbols |= {f"graphc.variable.{n}": bindings.state.row(n) for n in (*spec.reads, *spec.writes)}
+    kind = "List" if bindings.container is list else "Tuple"
+    symbols |= {"graphc.container": api[f"Py{kind}_New"], "graphc.put": api[f"Py{kind}_SetItem"]}
+    symbols |= {"graphc.slow": bindings.slow.address, "graphc.raise": id(bindings.raise_status)}
+    return symbols | {"graphc.gate": bindings.state.gate, "graphc.block": bindings.block, "graphc.fork": bindings.fork}
 
 
 def dtype_symbol(t: ArrayType) -> str:
@@ -159,7 +208,7 @@ class _Owner:
 
     def __init__(self, library: Library, bindings: Bindings, keep: Any) -> None:
         self.library, self.bindings, self.keep = library, bindings, keep
-        self.method = _MethodDef(b"entry", library["entry"], METH_FASTCALL, None)
+        self.method = _MethodDef(b"entry", library["entry"], METH_FASTCALL | METH_KEYWORDS, None)
 
 
 def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any = None) -> Callable[..., Any]:
@@ -179,56 +228,66 @@ def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any 
 class PythonEntry:
     """The same behaviour without native access to arrays; it owns what the native function would own.
 
-    Where shapes have cells the slow callable does all the work.
+    A call takes several steps, so it updates variables only where the gate is open for its thread.
     """
 
     def __init__(self, library: Library, spec: EntrySpec, bindings: Bindings, keep: Any) -> None:
         self.spec, self.bindings = spec, bindings
         self._owned = library, keep
         self._run = run_function(library["run"])
+        self._block = (ctypes.c_int64 * spec.cells).from_address(bindings.block) if spec.cells else ()
 
-    def __call__(self, *args: Any) -> Any:
-        spec, bindings = self.spec, self.bindings
-        fits = len(args) == len(spec.inputs) and spec.is_static and all(map(_fits, args, spec.inputs))
-        if not fits:
-            return bindings.slow(*args)
-        outputs = [np.empty(_numbers(t), numpy_dtype(t.dtype)) for t in spec.outputs]
-        words = np.array([_word(w, args, outputs, bindings.arena) for w in spec.words], np.int64)
-        status = self._run(words.ctypes.data, bindings.fork or None)
-        return bindings.raise_status(status) if status else _result(spec.returns, args, outputs)
-
-
-def _numbers(t: ArrayType) -> tuple[int, ...]:
-    return tuple(n for n in t.shape if isinstance(n, int))
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        state = self.bindings.state
+        may_run = state.lets_in(get_ident()) if self.spec.writes else not state.is_closed
+        call = _PythonCall(self.spec, args, self._block[:])
+        if named or not may_run or not call.fits:
+            return self.bindings.slow.function(*args, **named)
+        return call.run(self.bindings, self._run)
 
 
-def _fits(a: Any, t: ArrayType) -> bool:
-    exact = type(a) is np.ndarray and a.dtype is numpy_dtype(t.dtype) and a.shape == t.shape
-    return exact and a.flags.c_contiguous and a.flags.aligned
+@dataclass(frozen=True)
+class _PythonCall:
+    """One call, with the numbers of the block as they were at its beginning."""
 
+    spec: EntrySpec
+    args: tuple[Any, ...]
+    block: Sequence[int]
 
-def _word(w: Word, args: tuple[Any, ...], outputs: list[Any], arena: int) -> int:
-    match w:
-        case Input(k):
-            return int(args[k].ctypes.data)
-        case Output(j):
-            return int(outputs[j].ctypes.data)
-        case Arena(offset):
-            return arena + offset
-        case Address(value) | Number(value):
-            return value
-        case Cell():
-            raise TypeError("a word that changes has no place in an entry with fixed shapes")
+    @property
+    def fits(self) -> bool:
+        return len(self.args) == len(self.spec.inputs) and all(map(self._fits, self.args, self.spec.inputs))
 
+    def run(self, bindings: Bindings, run: Callable[[int, int | None], int]) -> Any:
+        spec, values = self.spec, bindings.state.values()
+        outputs = [np.empty(self._shape(t), numpy_dtype(t.dtype)) for t in spec.outputs]
+        new = {n: np.empty_like(values[n]) for n in spec.writes}
+        arena = np.empty(self._number(spec.arena) + ALIGNMENT, np.uint8)
+        args = [np.require(a, requirements=("C", "A")) for a in self.args]
+        arrays: dict[type[Word], Any] = {Input: args, Output: outputs, Current: values, Spare: new}
+        words = np.array([self._word(w, arrays, arena) for w in spec.words], np.int64)
+        status = run(words.ctypes.data, bindings.fork or None)
+        if status:
+            return bindings.raise_status(status)
+        bindings.state.store(spec.writes, list(new.values()))
+        return outputs[0] if spec.is_single else bindings.container(outputs)
 
-def _result(returns: Returned | tuple[Returned, ...] | None, args: tuple[Any, ...], outputs: list[Any]) -> Any:
-    match returns:
-        case Input(k):
-            return args[k]
-        case Output(j):
-            return outputs[j]
-        case Object(address):
-            return ctypes.cast(address, ctypes.py_object).value
-        case tuple():
-            return tuple(_result(r, args, outputs) for r in returns)
-    return None
+    def _fits(self, a: Any, t: ArrayType) -> bool:
+        return type(a) is np.ndarray and a.dtype is numpy_dtype(t.dtype) and a.shape == self._shape(t)
+
+    def _shape(self, t: ArrayType) -> tuple[int, ...]:
+        return tuple(map(self._number, t.shape))
+
+    def _number(self, n: int | Cell) -> int:
+        return n if isinstance(n, int) else self.block[n.index]
+
+    def _word(self, w: Word, arrays: dict[type[Word], Any], arena: np.ndarray[Any, Any]) -> int:
+        match w:
+            case Input(k) | Output(k) | Current(k) | Spare(k):
+                return int(arrays[type(w)][k].ctypes.data)
+            case Arena(offset):
+                return int(arena.ctypes.data) + -arena.ctypes.data % ALIGNMENT + self._number(offset)
+            case Address(value) | Number(value):
+                return value
+            case Cell():
+                return self._number(w)

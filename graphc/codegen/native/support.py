@@ -1,0 +1,34 @@
+"""The native code that all entries share, in one library that lives as long as the process."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+from graphc.codegen.native.array_layout import api_symbols
+from graphc.codegen.native.engine import Library, emit_object, host
+from graphc.codegen.native.memory import MEMORY_DECLARATIONS, MEMORY_EXPORTS, Handler, memory_text
+from graphc.codegen.native.refusal import REFUSAL_DECLARATIONS, refusal_text
+from graphc.codegen.native.store import digest, kept
+
+SUPPORT = ("take", "give", "new_array", "refused")
+
+
+@cache
+def support_symbols() -> dict[str, int]:
+    """The addresses of its functions, named `graphc.take` and so on."""
+    handler = Handler()
+    capsule = handler.capsule()
+    text = support_text()
+    imports = api_symbols() | {"graphc.handler": id(capsule)}
+    code = kept(digest(text, host().key), lambda: emit_object(text))
+    library = Library(code, (*MEMORY_EXPORTS, "refused"), imports)
+    handler.fill({name: library[name] for name in MEMORY_EXPORTS})
+    for owned in (library, handler, capsule):  # arrays may outlive everything else
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(owned))
+    return {f"graphc.{name}": library[name] for name in SUPPORT}
+
+
+def support_text() -> str:
+    declarations = sorted({*MEMORY_DECLARATIONS, *REFUSAL_DECLARATIONS})
+    return "\n".join([*declarations, memory_text(), refusal_text()])
