@@ -196,7 +196,8 @@ the quotient is short.
 
 **Speed.** Nanoseconds of processor time per element, {count} elements, one thread, systems taken in turns, medians.
 NumPy and PyTorch write into arrays that exist where they can. Bold: the best peer is faster by more than 15 %.
-{date}, {kind}; {versions}. This page is written by `python -m benchmarks.vector_maths --write docs/vector-maths.md`.
+{date}, {kind}; {versions}. This page is written by
+`python -m benchmarks.vector_maths --write docs/vector-maths.md`.
 """
 
 
