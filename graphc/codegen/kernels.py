@@ -30,12 +30,14 @@ def code_of(kernel: AnyKernel, features: frozenset[str]) -> Code:
 
 
 def codes(kernels: Sequence[AnyKernel], features: frozenset[str]) -> Iterator[Code]:
-    """The code of every kernel; nests that differ in names alone share what is made of the first."""
+    """The code of every kernel; those that differ in names alone share what is made of the first."""
     known: dict[AnyKernel, Code] = {}
+    texts: dict[str, Code] = {}
     for kernel in kernels:
         form = _form(kernel)
         if form not in known:
-            known[form] = code_of(kernel, features)
+            code = code_of(kernel, features)
+            known[form] = texts.setdefault(code.text.replace(f"@{code.name}", "@"), code)
         yield known[form]
 
 

@@ -21,7 +21,7 @@ def stages(f: Callable[..., Any], *args: Any) -> Stages:
 
 def functions(s: Stages) -> int:
     """Kernels in the text, each by its driver."""
-    return len(re.findall(r"define void @k\d+\(", s.llvm))
+    return len(re.findall(r"define +void @k\d+\(", s.llvm))
 
 
 def stencil(weights: list[float]) -> Callable[[Any], Any]:
@@ -59,6 +59,19 @@ def test_checks_stay_apart_so_that_each_names_its_own_line():
     assert (len(s.kernels), functions(s)) == (2, 2)
     with pytest.raises(IndexError, match=r"second = y\[j\]"):
         gx.jit(f)(np.ones(5), picks, np.ones(5), picks + 5)
+
+
+def test_equal_products_are_written_once():
+    def f(x: Any, *ws: Any) -> Any:
+        for w in ws:
+            x = np.tanh(x @ w)
+        return x
+
+    r = np.random.default_rng(0)
+    args = [r.normal(size=(40, 40)) * 0.1 for _ in range(5)]
+    s = stages(f, *args)
+    assert (len(s.kernels), functions(s)) == (4, 1)
+    np.testing.assert_allclose(gx.jit(f)(*args), f(*args), rtol=1e-12)
 
 
 def test_renaming_touches_every_buffer_of_a_scheduled_nest():
