@@ -19,7 +19,7 @@ def stages(f: Callable[..., Any], *args: Any) -> Stages:
 
 def functions(s: Stages) -> int:
     """Kernels in the text, each by its driver."""
-    return len(re.findall(r"define void @k\d+\(", s.llvm))
+    return len(re.findall(r"define +void @k\d+\(", s.llvm))
 
 
 def stencil(weights: list[float]) -> Callable[[Any], Any]:
@@ -94,3 +94,16 @@ def test_rows_at_an_offset_are_those_that_were_meant():
     rows, sums = gx.jit(f)(x)
     np.testing.assert_allclose(rows, np.exp(x) * 2.0, rtol=1e-12)
     np.testing.assert_allclose(sums, x[::-1, 1:] + x[:, :-1], rtol=1e-12)
+
+
+def test_equal_products_are_written_once():
+    def f(x: Any, *ws: Any) -> Any:
+        for w in ws:
+            x = np.tanh(x @ w)
+        return x
+
+    r = np.random.default_rng(0)
+    args = [r.normal(size=(40, 40)) * 0.1 for _ in range(5)]
+    s = stages(f, *args)
+    assert (len(s.kernels), functions(s)) == (4, 1)
+    np.testing.assert_allclose(gx.jit(f)(*args), f(*args), rtol=1e-12)
