@@ -27,7 +27,7 @@ def reference(graph: Graph, arrays: Arrays) -> list[np.ndarray]:
 
 
 def interpreted(graph: Graph, arrays: Arrays, *, scheduled: bool) -> list[np.ndarray]:
-    """Run the loop nests of a graph in the interpreter."""
+    """Run the loop nests of a graph in the interpreter, and operations of the library by their NumPy rules."""
     dims = bind_dims([v.type for v in graph.inputs], arrays)
     fusion = fuse(own_outputs(graph))
     memory = {buffer_name(v): np.ravel(a).copy() for v, a in zip(fusion.graph.inputs, arrays, strict=True)}
@@ -35,6 +35,11 @@ def interpreted(graph: Graph, arrays: Arrays, *, scheduled: bool) -> list[np.nda
         if n.op.name == "constant":
             memory[buffer_name(n.out)] = n.attrs["value"].array.reshape(-1)
     for group in fusion.groups:
+        if "library" in group.nodes[0].op.traits:
+            (node,) = group.nodes
+            operands = [memory[buffer_name(storage(v, fusion.anchors))].reshape(extents(v, dims)) for v in node.inputs]
+            memory[buffer_name(node.out)] = np.ravel(node.op(*operands, **node.attrs))
+            continue
         kernel = lower(lift(fusion, group))
         kernel = schedule(kernel) if scheduled else kernel
         for v in group.writes:

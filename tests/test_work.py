@@ -21,7 +21,6 @@ from benchmarks.workloads import WORKLOADS
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS
 from graphc.codegen.gemm.kernel import ProductKernel
 from graphc.codegen.kernels import AnyKernel, kernel_of, scheduled
-from graphc.codegen.lift import lift
 from graphc.codegen.nest.loops import Body, Chunk, Kernel, Loop, parts, statements
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value
@@ -58,7 +57,7 @@ def work(graph: Graph) -> dict[str, int]:
 
 
 def scheduled_kernels(fusion: Fusion) -> list[AnyKernel]:
-    return [scheduled(kernel_of(lift(fusion, g), TARGET)) for g in fusion.groups]
+    return [scheduled(kernel_of(fusion, g, TARGET)) for g in fusion.groups]
 
 
 def _bytes(values: Iterable[Value]) -> int:

@@ -1,26 +1,32 @@
-"""The kinds of kernels: a cluster becomes a loop nest, or the kernel of a matrix product."""
+"""The kinds of kernels: a group becomes a loop nest, the kernel of a matrix product, or one of the library."""
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
 from graphc.codegen.gemm.kernel import ProductKernel, product_kernel
+from graphc.codegen.library.kernel import LibraryKernel, library_kernel
+from graphc.codegen.lift import lift
 from graphc.codegen.llvm.emit import Code, emit
 from graphc.codegen.lower import lower
-from graphc.codegen.nest.cluster import Cluster
 from graphc.codegen.nest.loops import Kernel
 from graphc.codegen.schedule import schedule
+from graphc.passes.fuse import Fusion, Group
 
-AnyKernel: TypeAlias = Kernel | ProductKernel
+AnyKernel: TypeAlias = Kernel | ProductKernel | LibraryKernel
 
 
-def kernel_of(cluster: Cluster, features: frozenset[str]) -> AnyKernel:
-    """A product for a target with these features, where the cluster holds one; else an unscheduled nest."""
+def kernel_of(fusion: Fusion, group: Group, features: frozenset[str]) -> AnyKernel:
+    """A library operation or a product, for a target with these features, where there is one; else a nest."""
+    known = library_kernel(fusion, group, features)
+    if known is not None:
+        return known
+    cluster = lift(fusion, group)
     return product_kernel(cluster, features) or lower(cluster)
 
 
 def scheduled(kernel: AnyKernel) -> AnyKernel:
-    """A product is planned when it is made."""
+    """Products and library operations are planned when they are made."""
     return schedule(kernel) if isinstance(kernel, Kernel) else kernel
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from graphc.codegen.kernels import AnyKernel, code_of, kernel_of, scheduled
-from graphc.codegen.lift import lift
 from graphc.codegen.llvm.emit import Code
 from graphc.codegen.llvm.emit_module import Step, module_text
 from graphc.codegen.native.engine import assembly, host
@@ -39,7 +38,7 @@ class Stages:
 
     @cached_property
     def nests(self) -> list[AnyKernel]:
-        return [kernel_of(lift(self.fusion, g), host().features) for g in self.fusion.groups]
+        return [kernel_of(self.fusion, g, host().features) for g in self.fusion.groups]
 
     @cached_property
     def kernels(self) -> list[AnyKernel]:
