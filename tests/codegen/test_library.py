@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphc.codegen.library import quick
 from graphc.codegen.library.kernel import LibraryKernel
 from graphc.codegen.native.engine import host
 from graphc.config import config
@@ -83,6 +84,41 @@ def test_sorted_rows_of_any_length(dtype: str, descending: bool, target: str) ->
             np.testing.assert_array_equal(
                 run(name, x, descending=descending), primitive(name)(x, descending=descending)
             )
+
+
+PATTERNS = {
+    "rising": np.arange,
+    "falling": lambda n: np.arange(n)[::-1],
+    "equal": np.zeros,
+    "two values": lambda n: np.arange(n) % 2,
+    "few values": lambda n: np.random.default_rng(n).integers(0, 5, n),
+    "up and down": lambda n: np.minimum(np.arange(n), np.arange(n)[::-1]),
+    "teeth": lambda n: np.arange(n) % 100,
+}
+
+
+@pytest.mark.parametrize("passes", [64, 3, 0])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_patterns_and_rows_that_are_given_up(pattern: str, passes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quicksort ends in time, whatever the row; what it gives up is sorted all the same."""
+    monkeypatch.setattr(quick, "PASSES", passes)
+    for dtype in ("f32", "i64"):
+        for name in ("sort", "argsort"):
+            f = compiled(name, [Type(dtype, (Dim("n"),))], descending=False)
+            for n in (100, 129, 1000, 5000):
+                x = np.asarray(PATTERNS[pattern](n)).astype(numpy_dtype(dtype))
+                np.testing.assert_array_equal(f(x)[0], primitive(name)(x, descending=False))
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_networks_of_every_length(dtype: str) -> None:
+    for n in range(1, 18):
+        x = items(dtype, (5, n))
+        np.testing.assert_array_equal(run("sort", x, descending=False), np.sort(x))
+    f = compiled("sort", [Type(dtype, (Dim("n"),))], descending=False)
+    for n in range(140):
+        x = items(dtype, (n,))
+        np.testing.assert_array_equal(f(x)[0], np.sort(x))
 
 
 @pytest.mark.parametrize("largest", [False, True])

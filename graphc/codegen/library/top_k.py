@@ -96,9 +96,8 @@ class _Rows:
         target = at(f, self.target, "i64", f.mul(row, what.k))
         bound = self.bound(source) if what.is_bounded else f.b.number(self.keys.last, self.held)
         count = self.collect(source, bound)
-        few = f.less(count, SHORT + 1)
-        f.when(few, lambda: self.by_ranks(count, target))
-        f.when(f.b.not_(few), lambda: self.by_digits(count, target))
+        f.when(f.less(count, SHORT + 1), lambda: self.by_ranks(count, target))
+        f.when(f.less(SHORT, count), lambda: self.by_digits(count, target))
 
     # ------------------------------------------------------------------------------------------------ the bound
 
