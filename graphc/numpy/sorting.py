@@ -21,7 +21,7 @@ from graphc.numpy import formulas as fm
 from graphc.numpy import reductions as rd
 from graphc.numpy.axes import Axis, normalize_axes, normalize_axis, static_extent
 from graphc.numpy.indexing import getitem, take
-from graphc.numpy.movement import broadcast_to, expand_dims, moveaxis, ravel, reshape, transpose
+from graphc.numpy.movement import expand_dims, moveaxis, ravel, reshape, transpose
 from graphc.numpy.promote import as_tensor, cast_to, constant_in_world, extent, promote, to_float
 
 KINDS = (None, "quicksort", "mergesort", "heapsort", "stable")
@@ -278,8 +278,7 @@ def _quantile(a: Any, share: Any, axis: Axis, method: str, keepdims: bool, *, sk
 
 def _between(rows: Any, shares: Any, method: str, skips: bool) -> Any:
     """[..., n] and [k] -> [..., k]"""
-    kept = (*rows.shape[:-1], shares.shape[0])
-    last = broadcast_to(cast_to(_last(rows, skips), shares.dtype), kept)
+    last = cast_to(_last(rows, skips), shares.dtype)
     place = ew.multiply(last, shares)
     below, above = ew.floor(place), ew.ceil(place)
     if method in ("lower", "higher", "nearest"):
@@ -304,7 +303,9 @@ def _last(rows: Any, skips: bool) -> Any:
 
 
 def _items(rows: Any, place: Any) -> Any:
-    return gather_along(rows, cast_to(place, "i64"), len(rows.shape) - 1)
+    """Of every row those at the same places, a row of them, or those at places of its own."""
+    place, last = cast_to(place, "i64"), len(rows.shape) - 1
+    return take(rows, place, last) if len(place.shape) == 1 else gather_along(rows, place, last)
 
 
 def _all_spoilt(y: Any, rows: Any) -> Any:
