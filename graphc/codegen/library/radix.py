@@ -79,10 +79,14 @@ def digits(keys: Keys, count: Poly) -> list[tuple[int, int]]:
     return [(low, min(bits, keys.width - low)) for low in range(0, keys.width, bits)]
 
 
+def tables(form: Form, count: Poly) -> int:
+    """Words of 64 bits that the counts take."""
+    return sum(1 << bits for _, bits in digits(form.keys, count)) * ITEMSIZE[COUNT] // 8
+
+
 def scratch(form: Form, count: Poly) -> Poly:
     """Words of 64 bits: the counts, and two arrays of records."""
-    counts = sum(1 << bits for _, bits in digits(form.keys, count)) * ITEMSIZE[COUNT] // 8
-    return (count * form.size + 15) // 8 * 2 + counts
+    return (count * form.size + 15) // 8 * 2 + tables(form, count)
 
 
 class Radix:

@@ -14,18 +14,18 @@ from graphc.codegen.library import quick
 from graphc.codegen.library.elements import at, lanes_of
 from graphc.codegen.library.keys import Keys
 from graphc.codegen.library.network import Network
-from graphc.codegen.library.radix import Form, Radix, scratch
+from graphc.codegen.library.radix import Form, Radix, scratch, tables
 from graphc.codegen.library.rank import Ranks, scatter
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
-from graphc.codegen.nest.loops import ZERO
 from graphc.ir.node import Node
 from graphc.ir.poly import Poly
 from graphc.ir.types import volume
 
 SHORT = 256  # items that are ranked by counting
 WIDEST = 16  # vectors of a row of known length that a network sorts: there is code for that length alone
-COST, COST_OF_RANK = 64, 8  # of an item, in elementary operations
+COST = 64  # of an item, in elementary operations
+PIECES = 16  # at most: each has scratch memory for a row
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,14 @@ class Sort:
 
     @property
     def chunk(self) -> Chunk:
-        return Chunk("rows", self.rows, self.rows * self.count * COST)
+        return Chunk("rows", self.rows, self.rows * self.count * COST, most=PIECES)
 
     @property
     def scratch(self) -> Poly:
-        """For records sorted by digits, and for the way of shorter rows."""
-        short = Poly.of(SHORT * 2)
+        """A row that quicksort gives up is sorted by digits in the same place: its two arrays are no larger."""
         if self.is_quick:
-            short = quick.scratch(self.count, self.form.words[0], self.lanes)
-        return scratch(self.form, self.count) + short
+            return quick.scratch(self.count, self.form.words[0], self.lanes) + tables(self.form, self.count)
+        return scratch(self.form, self.count) + SHORT * 2
 
     def write(self, f: Routine, rows: tuple[Operand, Operand], arrays: Sequence[Operand], scratch: Operand) -> None:
         writer = _Rows(f, self, arrays, scratch)
@@ -169,8 +168,7 @@ class _Rows:
 
     def by_digits(self, source: Operand, target: Operand) -> None:
         f, form, keys = self.f, self.form, self.keys
-        used = quick.scratch(self.sort.count, form.words[0], self.sort.lanes) if self.sort.is_quick else ZERO
-        radix = Radix(f, form, self.sort.count, f.offset(self.memory, f.mul(f.i.value(used), 8)))
+        radix = Radix(f, form, self.sort.count, self.memory)
         found = radix.sort(self.count, lambda i: (keys.load(f, at(f, source, keys.bits, i)), i))
 
         def position(i: Operand) -> None:

@@ -15,7 +15,7 @@ from graphc.codegen.library.elements import at, lanes_of
 from graphc.codegen.library.keys import Keys
 from graphc.codegen.library.radix import Form, Radix, scratch
 from graphc.codegen.library.rank import Ranks, scatter
-from graphc.codegen.library.sort import SHORT
+from graphc.codegen.library.sort import PIECES, SHORT
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
 from graphc.codegen.nest.elements import ITEMSIZE
@@ -65,7 +65,7 @@ class TopK:
 
     @property
     def chunk(self) -> Chunk:
-        return Chunk("rows", self.rows, self.rows * (self.count * COST))
+        return Chunk("rows", self.rows, self.rows * (self.count * COST), most=PIECES)
 
     @property
     def room(self) -> int:
