@@ -125,8 +125,6 @@ def _reductions() -> list[Case]:
         out += calls(name, (_T,), (_M, 0), (_M, -1), (ODD,), (bools(5),), (reals(), 0)) + calls(
             name, (_M, 1), (_M,), keepdims=True
         )
-    for name in words("cumsum cumprod"):
-        out += calls(name, (_M,), (_M, 0), (_T, -1), (whole(7, dtype=np.int8),), (_E, 1), (reals(),))
     out += calls("var", (_M, 0), ddof=1) + calls("std", (_M,), ddof=1) + calls("var", (_M, 1), correction=1)
     out += calls("var", (reals(9, dtype=np.float16),)) + calls("mean", (reals(9, dtype=np.float16),))
     out += (

@@ -27,7 +27,7 @@ def reference(graph: Graph, arrays: Arrays) -> list[np.ndarray]:
 
 
 def interpreted(graph: Graph, arrays: Arrays, *, scheduled: bool) -> list[np.ndarray]:
-    """Run the loop nests of a graph in the interpreter."""
+    """Run the loop nests of a graph in the interpreter, and operations of the library by their NumPy rules."""
     dims = bind_dims([v.type for v in graph.inputs], arrays)
     fusion = fuse(own_outputs(graph))
     memory = {buffer_name(v): np.ravel(a).copy() for v, a in zip(fusion.graph.inputs, arrays, strict=True)}
@@ -38,6 +38,11 @@ def interpreted(graph: Graph, arrays: Arrays, *, scheduled: bool) -> list[np.nda
         whole = memory.setdefault(buffer_name(s.whole), np.zeros(s.whole.type.size, numpy_dtype(v.dtype)))
         memory[buffer_name(v)] = whole[s.start : s.start + v.type.size]
     for group in fusion.groups:
+        if "library" in group.nodes[0].op.traits:
+            (node,) = group.nodes
+            operands = [memory[buffer_name(storage(v, fusion.anchors))].reshape(extents(v, dims)) for v in node.inputs]
+            memory[buffer_name(node.out)] = np.ravel(node.op(*operands, **node.attrs))
+            continue
         kernel = lower(lift(fusion, group))
         kernel = schedule(kernel) if scheduled else kernel
         for v in (w for w in group.arrays if w not in fusion.slices):

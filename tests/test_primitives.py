@@ -49,5 +49,5 @@ def test_record_is_complete(name: str) -> None:
     if name in ("placeholder", "variable"):
         return
     assert op.cases
-    assert op.scalar or op.loops or op.traits & {"scatter", "source"}
+    assert op.scalar or op.loops or op.traits & {"scatter", "source", "library"}
     assert (op.vjp is None) == (op.jvp is None)

@@ -21,7 +21,7 @@ from benchmarks.workloads import WORKLOADS
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS
 from graphc.codegen.gemm.kernel import ProductKernel
 from graphc.codegen.kernels import AnyKernel, each_once, scheduled, uses
-from graphc.codegen.lift import lift
+from graphc.codegen.library.kernel import LibraryKernel
 from graphc.codegen.nest.loops import Body, Chunk, Kernel, Loop, parts, statements
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value
@@ -35,7 +35,8 @@ TARGET = frozenset({"avx512"})  # whatever this machine has: products are planne
 NAMES = (
     "overhead_add", "mlp_tiny_grad", "hier_logp", "small_gemm_chain", "blackscholes_f32", "elementwise_chain",
     "softmax", "layernorm_grad", "lse_argmax_ax0", "meanvar_ax0", "logreg_grad", "mlp_train_sgdm", "transformer_fwd",
-    "nbody", "kmeans", "embed_fwd", "embed_grad", "gemm_f32_512", "bmm_64",
+    "nbody", "kmeans", "embed_fwd", "embed_grad", "gemm_f32_512", "bmm_64", "sort_1e6", "argsort_1e6", "topk50",
+    "cumsum_row", "cumsum_ax0", "cumsum_ax1",
 )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def traced(name: str) -> Graph:
 def work(graph: Graph) -> dict[str, int]:
     """Kernels, bytes that they read and write, the arena, statements, and about how often statements are executed."""
     fusion = Stages(graph).fusion
-    used = in_slices(fusion, in_place(fusion, uses((lift(fusion, g) for g in fusion.groups), TARGET)))
+    used = in_slices(fusion, in_place(fusion, uses(fusion, TARGET)))
     kernels = each_once(scheduled, [u.kernel for u in used])
     return {
         "kernels": len(kernels),
@@ -63,7 +64,9 @@ def _bytes(values: Iterable[Value]) -> int:
 
 
 def length(kernel: AnyKernel) -> int:
-    """Statements of a nest; of a product, those of its epilogue."""
+    """Statements of a nest; of a product, those of its epilogue; a library operation has none."""
+    if isinstance(kernel, LibraryKernel):
+        return 0
     if isinstance(kernel, ProductKernel):
         return 0 if kernel.epilogue is None else length(kernel.epilogue)
     return sum(1 for p in kernel.phases for _ in statements(p.body))
@@ -73,7 +76,12 @@ def length(kernel: AnyKernel) -> int:
 
 
 def executed(kernel: AnyKernel) -> int:
-    """Statements, each as often as its loops turn; a statement of a vector loop counts once per vector."""
+    """Statements, each as often as its loops turn; a statement of a vector loop counts once per vector.
+
+    Of a library operation what it is reckoned to cost.
+    """
+    if isinstance(kernel, LibraryKernel):
+        return kernel.body.chunk.work.evaluate({})
     return _product(kernel) if isinstance(kernel, ProductKernel) else _nest(kernel, {})
 
 

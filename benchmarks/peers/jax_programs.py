@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax, nn
 from jax.scipy.special import logsumexp
 
+from benchmarks.workloads.ordering import K
 from benchmarks.workloads.simulation import CLUSTERS, STEPS
 from benchmarks.workloads.training import BETA1, BETA2, EPSILON, MOMENTUM, RATE
 from benchmarks.workloads.transformer import BATCH, DEPTH, HEADS, TIME, WIDTH
@@ -218,3 +219,26 @@ embed_grad = jax.value_and_grad(_embed_loss)
 
 def product(a: Any, b: Any) -> Any:
     return a @ b
+
+
+# --------------------------------------------------------------------------------------------------------- ordering
+
+
+def sort(x: Any) -> Any:
+    return jnp.sort(x)
+
+
+def argsort(x: Any) -> Any:
+    return jnp.argsort(x)
+
+
+def topk50(x: Any) -> Any:
+    return lax.top_k(x, K)
+
+
+def cumsum_ax0(x: Any) -> Any:
+    return jnp.cumsum(x, axis=0)
+
+
+def cumsum_ax1(x: Any) -> Any:
+    return jnp.cumsum(x, axis=1)

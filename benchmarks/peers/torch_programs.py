@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor
 
+from benchmarks.workloads.ordering import K
 from benchmarks.workloads.simulation import CLUSTERS, STEPS
 from benchmarks.workloads.training import BETA1, BETA2, EPSILON, MOMENTUM, RATE
 from benchmarks.workloads.transformer import BATCH, DEPTH, HEADS, TIME, WIDTH
@@ -203,6 +204,29 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------------------------------------------------- joining
+
+# --------------------------------------------------------------------------------------------------------- ordering
+
+
+def sort(x: Tensor) -> Tensor:
+    return torch.sort(x).values
+
+
+def argsort(x: Tensor) -> Tensor:
+    return torch.argsort(x, stable=True)
+
+
+def topk50(x: Tensor) -> Any:
+    return tuple(torch.topk(x, K))
+
+
+def cumsum_ax0(x: Tensor) -> Tensor:
+    return torch.cumsum(x, 0)
+
+
+def cumsum_ax1(x: Tensor) -> Tensor:
+    return torch.cumsum(x, 1)
+
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "mlp_tiny_grad": mlp_tiny_loss,

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from benchmarks.workloads import elementwise, embedding, products, rows, simulation, small, training, transformer
+from benchmarks.workloads import (
+    elementwise,
+    embedding,
+    ordering,
+    products,
+    rows,
+    simulation,
+    small,
+    training,
+    transformer,
+)
 from benchmarks.workloads.workload import Workload as Workload
 
-_MODULES = (small, elementwise, rows, training, transformer, simulation, embedding, products)
+_MODULES = (small, elementwise, rows, training, transformer, simulation, embedding, products, ordering)
 
 WORKLOADS: dict[str, Workload] = {w.name: w for module in _MODULES for w in module.WORKLOADS}
 
 NOT_EXPRESSIBLE = {
     "lenet_train, resnet18_b1, resnet18_b8, resnet18_grad_b8": "convolution",
     "lstm_fwd, lstm_grad, ode_rk4": "loops in the graph",
-    "sort_1e6, topk50": "sorting",
 }
 """Workloads that wait for functions graphc does not have."""

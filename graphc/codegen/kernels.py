@@ -1,4 +1,4 @@
-"""The kinds of kernels, and their uses: a cluster becomes a loop nest, or the kernel of a matrix product."""
+"""The kinds of kernels, and their uses: a group becomes a loop nest, a product, or an operation of the library."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from graphc.codegen.alike import beginnings, form, rebased
+from graphc.codegen.lift import lift
 from graphc.codegen.llvm.emit import Code, emit
 from graphc.codegen.lower import lower
 from graphc.codegen.nest.cluster import Cluster, Reduction
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Kernel
 from graphc.codegen.schedule import schedule
+from graphc.passes.fuse import Fusion, Group
 from graphc.records import dataclass
 
 if TYPE_CHECKING:
     from graphc.codegen.gemm.kernel import ProductKernel
+    from graphc.codegen.library.kernel import LibraryKernel
 
-AnyKernel: TypeAlias = "Kernel | ProductKernel"
+AnyKernel: TypeAlias = "Kernel | ProductKernel | LibraryKernel"
 T = TypeVar("T")
 
 
@@ -31,7 +34,7 @@ def kernel_of(cluster: Cluster, features: frozenset[str]) -> AnyKernel:
 
 
 def scheduled(kernel: AnyKernel) -> AnyKernel:
-    """A product is planned when it is made."""
+    """Products and library operations are planned when they are made."""
     return schedule(kernel) if isinstance(kernel, Kernel) else kernel
 
 
@@ -60,20 +63,33 @@ class Use:
         return tuple(ITEMSIZE[b.dtype] * self.arrays.get(b.name, ("", 0))[1] for b in self.kernel.buffers)
 
 
-def uses(clusters: Iterable[Cluster], features: frozenset[str]) -> list[Use]:
-    """The unscheduled kernel of every cluster."""
+def uses(fusion: Fusion, features: frozenset[str]) -> list[Use]:
+    """The unscheduled kernel of every group."""
     known: dict[Hashable, tuple[AnyKernel, list[str]]] = {}
-    out = list[Use]()
-    for cluster in clusters:
-        start = beginnings(cluster)
-        whole = rebased(cluster, start)
-        key = form(whole)
-        if key not in known:
-            known[key] = kernel_of(whole, features), list(whole.arrays)
-        kernel, names = known[key]
-        arrays = {own: (name, start[name]) for own, name in zip(names, cluster.arrays, strict=True)}
-        out.append(Use(cluster.name, kernel, arrays))
-    return out
+    return [_library(fusion, g, features) or _nest(lift(fusion, g), features, known) for g in fusion.groups]
+
+
+def _library(fusion: Fusion, group: Group, features: frozenset[str]) -> Use | None:
+    """The use of a kernel that is written by hand, where the group is an operation that has one."""
+    if not any("library" in n.op.traits for n in group.nodes):
+        return None
+    from graphc.codegen.library.kernel import library_kernel  # loaded by programs that sort or scan alone
+
+    kernel = library_kernel(fusion, group, features)
+    return Use(group.name, kernel, {b.name: (b.name, 0) for b in kernel.arrays})
+
+
+def _nest(cluster: Cluster, features: frozenset[str], known: dict[Hashable, tuple[AnyKernel, list[str]]]) -> Use:
+    """The use of the kernel of the first cluster like this one."""
+    start = beginnings(cluster)
+    whole = rebased(cluster, start)
+    key = form(whole)
+    if key not in known:
+        known[key] = kernel_of(whole, features), list(whole.arrays)
+    kernel, names = known[key]
+    return Use(
+        cluster.name, kernel, {own: (name, start[name]) for own, name in zip(names, cluster.arrays, strict=True)}
+    )
 
 
 def each_once(f: Callable[[AnyKernel], T], kernels: Iterable[AnyKernel]) -> list[T]:

@@ -27,6 +27,7 @@ from graphc.numpy import linalg as linalg
 from graphc.numpy import special as special
 from graphc.numpy.array import Array as Array
 from graphc.numpy.creation import *  # noqa: F403
+from graphc.numpy.cumulative import *  # noqa: F403
 from graphc.numpy.elementwise import *  # noqa: F403
 from graphc.numpy.formulas import *  # noqa: F403
 from graphc.numpy.indexing import *  # noqa: F403
@@ -35,6 +36,7 @@ from graphc.numpy.like import *  # noqa: F403
 from graphc.numpy.linear_algebra import *  # noqa: F403
 from graphc.numpy.movement import *  # noqa: F403
 from graphc.numpy.reductions import *  # noqa: F403
+from graphc.numpy.sorting import *  # noqa: F403
 from graphc.numpy.special import *  # noqa: F403
 from graphc.numpy.summation import *  # noqa: F403
 from graphc.numpy.tensor import Tensor as Tensor

@@ -14,7 +14,7 @@ from graphc.errors import UnsupportedError
 from graphc.ir.location import user_location
 from graphc.ir.poly import Size
 from graphc.ir.types import Shape, Type, numpy_dtype
-from graphc.numpy import dispatch, indexing, linear_algebra, movement
+from graphc.numpy import cumulative, dispatch, indexing, linear_algebra, movement, sorting
 from graphc.numpy import elementwise as ew
 from graphc.numpy import formulas as fm
 from graphc.numpy import reductions as rd
@@ -293,10 +293,16 @@ class Array:
         return rd.all(self, axis, keepdims)
 
     def cumsum(self, axis: int | None = None, dtype: Any = None) -> Any:
-        return rd.cumsum(self, axis, dtype)
+        return cumulative.cumsum(self, axis, dtype)
 
     def cumprod(self, axis: int | None = None, dtype: Any = None) -> Any:
-        return rd.cumprod(self, axis, dtype)
+        return cumulative.cumprod(self, axis, dtype)
+
+    def argsort(self, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Any:
+        return sorting.argsort(self, axis, kind, stable=stable)
+
+    def searchsorted(self, v: Any, side: str = "left") -> Any:
+        return sorting.searchsorted(self, v, side)
 
     def clip(self, min: Any = None, max: Any = None) -> Any:  # noqa: A002 - NumPy's names
         return fm.clip(self, min, max)

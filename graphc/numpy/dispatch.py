@@ -17,6 +17,7 @@ import numpy as np
 from graphc.errors import UnsupportedError
 from graphc.ir.location import user_location
 from graphc.numpy import (
+    cumulative,
     elementwise,
     formulas,
     indexing,
@@ -26,6 +27,7 @@ from graphc.numpy import (
     linear_algebra,
     movement,
     reductions,
+    sorting,
     special,
     summation,
 )
@@ -36,6 +38,7 @@ Function = Callable[..., Any]
 
 _MODULES = (
     elementwise, formulas, reductions, movement, joining, indexing, linear_algebra, summation, like, special,
+    cumulative, sorting,
 )  # fmt: skip
 NAMES: dict[str, Function] = {name: getattr(module, name) for module in _MODULES for name in module.__all__}
 """Our functions; a ufunc of NumPy or SciPy is looked up here by its name."""
@@ -53,8 +56,11 @@ _METHODS: dict[tuple[str, str], Function] = {
     ("reduce", "minimum"): reductions.min,
     ("reduce", "logical_and"): reductions.all,
     ("reduce", "logical_or"): reductions.any,
-    ("accumulate", "add"): reductions.cumsum,
-    ("accumulate", "multiply"): reductions.cumprod,
+    ("accumulate", "add"): cumulative.cumsum,
+    ("accumulate", "multiply"): cumulative.cumprod,
+    ("accumulate", "maximum"): cumulative.cummax,
+    ("accumulate", "minimum"): cumulative.cummin,
+    ("accumulate", "logaddexp"): cumulative.logcumsumexp,
 }
 """Methods of ufuncs: `np.maximum.reduce(x)`."""
 

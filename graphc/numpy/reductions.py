@@ -1,4 +1,4 @@
-"""NumPy's reductions: sums, extremes, moments, counts and running sums.
+"""NumPy's reductions: sums, extremes, moments and counts.
 
 `axis` is an integer, a tuple or None for all axes; `keepdims` leaves reduced axes with extent 1.  Sums and products of
 bools and small integers are taken in 64 bits, means and variances of integers in float64, as NumPy does.
@@ -15,13 +15,12 @@ import numpy as np
 from graphc.errors import ShapeError
 from graphc.ir.location import user_location
 from graphc.ir.ops import reduce
-from graphc.ir.ops.shape import expand, pad, reshape, slice_
-from graphc.ir.poly import Size
+from graphc.ir.ops.shape import expand, reshape
 from graphc.ir.primitive import Primitive
 from graphc.ir.types import Shape, volume
 from graphc.numpy import elementwise as ew
 from graphc.numpy import formulas as fm
-from graphc.numpy.axes import Axis, normalize_axes, normalize_axis, static_extent
+from graphc.numpy.axes import Axis, normalize_axes, normalize_axis
 from graphc.numpy.promote import as_tensor, cast_to, extent, to_bool, to_float
 
 
@@ -44,7 +43,7 @@ def _count(x: Any, axis: Axis) -> Any:
     return size if isinstance(size, int) else extent(size, x)
 
 
-def _accumulator(x: Any, dtype: Any) -> Any:
+def accumulator(x: Any, dtype: Any) -> Any:
     """x in the type that NumPy sums it in."""
     if dtype is not None:
         return cast_to(x, dtype)
@@ -56,11 +55,11 @@ def _accumulator(x: Any, dtype: Any) -> Any:
 
 
 def sum(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:  # noqa: A001 - NumPy's name
-    return _apply(reduce.sum_, _accumulator(as_tensor(a), dtype), axis, keepdims)
+    return _apply(reduce.sum_, accumulator(as_tensor(a), dtype), axis, keepdims)
 
 
 def prod(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    return _apply(reduce.prod, _accumulator(as_tensor(a), dtype), axis, keepdims)
+    return _apply(reduce.prod, accumulator(as_tensor(a), dtype), axis, keepdims)
 
 
 def mean(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
@@ -209,11 +208,11 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
 
 
 def nansum(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    return sum(_nan_as(a, 0), axis, dtype, keepdims)
+    return sum(nan_as(a, 0), axis, dtype, keepdims)
 
 
 def nanprod(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    return prod(_nan_as(a, 1), axis, dtype, keepdims)
+    return prod(nan_as(a, 1), axis, dtype, keepdims)
 
 
 def nanmean(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
@@ -233,7 +232,8 @@ def nanmin(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return _nan_extreme(min, np.inf, a, axis, keepdims)
 
 
-def _nan_as(a: Any, value: float) -> Any:
+def nan_as(a: Any, value: float) -> Any:
+    """Another number in place of every NaN."""
     x = as_tensor(a)
     return fm.where(ew.isnan(x), value, x) if x.dtype.kind == "f" else x
 
@@ -242,50 +242,12 @@ def _nan_extreme(choose: Callable[..., Any], worst: float, a: Any, axis: Axis, k
     x = as_tensor(a)
     if x.dtype.kind != "f":
         return choose(x, axis, keepdims)
-    best = choose(_nan_as(x, worst), axis, keepdims)
+    best = choose(nan_as(x, worst), axis, keepdims)
     return fm.where(all(ew.isnan(x), axis, keepdims), np.nan, best)
-
-
-# --------------------------------------------------------------------------------------------------- running sums
-
-
-def cumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """Running sums along an axis of fixed extent, of the flattened tensor where axis is None."""
-    return _running(ew.add, 0, a, axis, dtype)
-
-
-def cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """Running products along an axis of fixed extent, of the flattened tensor where axis is None."""
-    return _running(ew.multiply, 1, a, axis, dtype)
-
-
-def _running(combine: Callable[..., Any], identity: int, a: Any, axis: int | None, dtype: Any) -> Any:
-    """Hillis and Steele's scan: log2(n) steps, each combines with what lies 1, 2, 4, ... before."""
-    x = _accumulator(as_tensor(a), dtype)
-    if axis is None or not x.shape:
-        x = reshape(x, shape=(volume(x.shape),))
-    k = normalize_axis(0 if axis is None else axis, len(x.shape))
-    n, step = static_extent(x.shape[k], "a running sum"), 1
-    while step < n:
-        x = combine(x, _delayed(x, k, step, identity))
-        step *= 2
-    return x
-
-
-def _delayed(x: Any, axis: int, step: int, fill: int) -> Any:
-    """x moved towards the end of the axis, `fill` at its beginning."""
-    zero = (0,) * len(x.shape)
-    sizes: tuple[Size, ...] = _replaced(x.shape, axis, x.shape[axis] - step)
-    head = slice_(x, starts=zero, sizes=sizes, steps=(1,) * len(zero))
-    return pad(head, low=_replaced(zero, axis, step), high=zero, value=float(fill))
-
-
-def _replaced(items: tuple[Any, ...], position: int, item: Any) -> tuple[Any, ...]:
-    return (*items[:position], item, *items[position + 1 :])
 
 
 __all__ = [
     "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "array_equal", "average", "count_nonzero",
-    "cumprod", "cumsum", "max", "mean", "min", "nanmax", "nanmean", "nanmin", "nanprod", "nansum", "prod", "ptp",
+    "max", "mean", "min", "nanmax", "nanmean", "nanmin", "nanprod", "nansum", "prod", "ptp",
     "std", "sum", "var",
 ]  # fmt: skip

@@ -183,6 +183,7 @@ def find_anchors(graph: Graph) -> set[int]:
     """Every node that computes, and the views that are better stored than folded into their readers."""
     anchors = {n.id for n in graph.nodes if not n.op.is_source and not is_view(n)}
     anchors |= {v.node.id for v in (storage(v, anchors) for v in graph.outputs) if is_contiguous_join(v.node)}
+    anchors |= {k for n in graph.nodes if "library" in n.op.traits for k in _views_to_store(n)}
     depth: dict[int, int] = {}
     for node in graph.nodes:
         if node.id in anchors or not is_view(node):
@@ -195,6 +196,11 @@ def find_anchors(graph: Graph) -> set[int]:
         if depth[node.id] > INLINE_DEPTH or _is_better_stored(graph, node):
             anchors.add(node.id)
     return anchors
+
+
+def _views_to_store(node: Node) -> set[int]:
+    """What a library operation needs as arrays; a reshape is one already if its operand is."""
+    return {base.node.id for base in (storage(v, ()) for v in node.inputs) if is_view(base.node)}
 
 
 def _store_operand_of_reshape(node: Node, anchors: set[int]) -> None:

@@ -235,6 +235,8 @@ class _Fuser:
         for x, y in ((a, b), (b, a)):
             if x.has("scatter"):
                 return "scatter-add runs alone"
+            if x.has("library"):
+                return "a scan, a sort or a selection runs alone"
             if x.has("contraction") and (y.has("contraction") or y.has("reduction")):
                 return "a matrix product takes elementwise work after it only"
         return ""

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from graphc.codegen.kernels import AnyKernel, Use, code_of, each_once, scheduled, uses
-from graphc.codegen.lift import lift
 from graphc.codegen.llvm.emit import Code
 from graphc.codegen.llvm.emit_module import Step, module_text
 from graphc.codegen.native.engine import assembly, host
@@ -41,8 +40,7 @@ class Stages:
     @cached_property
     def uses(self) -> list[Use]:
         """What runs, in order, and on which arrays; groups that are alike use one kernel."""
-        made = uses((lift(self.fusion, g) for g in self.fusion.groups), host().features)
-        return in_slices(self.fusion, in_place(self.fusion, made))
+        return in_slices(self.fusion, in_place(self.fusion, uses(self.fusion, host().features)))
 
     @property
     def nests(self) -> list[AnyKernel]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import order_cases
 import pytest
 from numpy_cases import CASES, ELEMENTWISE, LINALG, SELF_MADE
 from worlds import assert_same, worlds
@@ -19,7 +20,7 @@ def ids(case: tuple[Any, ...]) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:All-NaN", "ignore:Mean of empty", "ignore:divide by zero", "ignore:invalid value")
-@pytest.mark.parametrize("case", ELEMENTWISE + CASES, ids=ids)
+@pytest.mark.parametrize("case", ELEMENTWISE + CASES + order_cases.CASES, ids=ids)
 def test_like_numpy(case: tuple[Any, ...]) -> None:
     name, args, kwargs = case
     compare(getattr(gnp, name), getattr(np, name), args, kwargs)
@@ -39,6 +40,6 @@ def compare(ours: Any, theirs: Any, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def test_every_function_is_compared_with_numpy() -> None:
-    compared = {name for name, _, _ in ELEMENTWISE + CASES}
+    compared = {name for name, _, _ in ELEMENTWISE + CASES + order_cases.CASES}
     same_object = {n for n, f in NAMES.items() for m in compared if NAMES[m] is f}
-    assert set(NAMES) - compared - same_object - SELF_MADE == set()
+    assert set(NAMES) - compared - same_object - SELF_MADE - order_cases.SELF_MADE == set()

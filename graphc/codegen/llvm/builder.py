@@ -367,6 +367,15 @@ class Builder(Writer):
         kind = {"i32": "d", "i64": "q", "f32": "ps", "f64": "pd"}[dtype]
         return self._x86(f"vpermi2var.{kind}.512", low, low, index, high)
 
+    def compress(self, x: Operand, chosen: Operand) -> Operand:
+        """The chosen lanes side by side, then zeros; x fills a 512-bit register with integers of 32 or 64 bits."""
+        return self._x86(f"mask.compress.v{x.lanes}{item_type(x.dtype)}", x, x, self.const(0, x), chosen)
+
+    def count(self, chosen: Operand) -> Operand:
+        """In how many lanes a boolean holds, as an i8."""
+        mask = self.emit(f"i{chosen.lanes}", 1, f"bitcast {chosen} to i{chosen.lanes}", chosen)
+        return self.cast(self.call(f"llvm.ctpop.i{chosen.lanes}", mask.dtype, 1, mask), "i8")
+
     def _avx512(self, name: str, like: Operand, *args: Operand | str) -> Operand:
         return self._x86(f"{name}.{'ps' if like.dtype == 'f32' else 'pd'}.512", like, *args)
 

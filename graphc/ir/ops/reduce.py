@@ -11,11 +11,12 @@ from graphc.errors import AxisError, DTypeError, ShapeError
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import cast, div, mul
 from graphc.ir.ops.batching import Rule, batch_only_operand, shifted
-from graphc.ir.ops.logic import eq, select
-from graphc.ir.ops.shape import expand, reshape
+from graphc.ir.ops.logic import eq
+from graphc.ir.ops.scan import cumprod
+from graphc.ir.ops.shape import expand, inverse_permutation, permute, reshape
 from graphc.ir.poly import Poly
-from graphc.ir.primitive import Case, Operand, Primitive, constant_like, register, traits, type_of
-from graphc.ir.types import BOOL, NUMBERS, Shape, Type
+from graphc.ir.primitive import Case, Operand, Primitive, register, traits, type_of
+from graphc.ir.types import BOOL, NUMBERS, Shape, Type, volume
 
 Axes = tuple[int, ...]
 
@@ -104,15 +105,24 @@ def _extreme_jvp(ts: Sequence[Any], y: Any, x: Any, *, axes: Axes) -> Any:
 
 
 def _prod_partial(x: Any, axes: Axes) -> Any:
-    """The product of all the other items, right with zeros among them: nothing is divided by a zero."""
-    shape, one, zero = type_of(x).shape, constant_like(1, x), constant_like(0, x)
-    is_zero = eq(x, zero)
-    safe = select(is_zero, one, x)
-    nonzero = restore(prod(safe, axes=axes), shape, axes)
-    count = restore(sum_(cast(is_zero, dtype=type_of(x).dtype), axes=axes), shape, axes)
-    at_zero = select(eq(count, one), nonzero, zero)
-    elsewhere = select(eq(count, zero), div(nonzero, safe), zero)
-    return select(is_zero, at_zero, elsewhere)
+    """The product of all the other items: of those before and of those behind.
+
+    Nothing is divided, so this is right with zeros among them, and so are its own derivatives.
+    """
+    row, back = _as_rows(x, axes)
+    last = len(type_of(row).shape) - 1
+    before, behind = (cumprod(row, axis=last, reverse=r, exclusive=True) for r in (False, True))
+    return back(mul(before, behind))
+
+
+def _as_rows(x: Any, axes: Axes) -> tuple[Any, Callable[[Any], Any]]:
+    """The axes as one, which is the last; and the way back."""
+    shape = type_of(x).shape
+    order = (*(k for k in range(len(shape)) if k not in axes), *axes)
+    moved = permute(x, axes=order)
+    parted = type_of(moved).shape
+    rows = reshape(moved, shape=(*kept_shape(shape, axes), volume(shape[a] for a in axes)))
+    return rows, lambda y: permute(reshape(y, shape=parted), axes=inverse_permutation(order))
 
 
 def _prod_vjp(g: Any, y: Any, x: Any, *, axes: Axes) -> list[Any]:

@@ -1,0 +1,186 @@
+"""Sorted rows, or the positions of their items in order.
+
+With AVX-512, records of one word are sorted by a network or by quicksort; a key beside its position is a word of its
+own, so that positions are stable.  Everything else, and a row that quicksort gives up, is sorted by ranks or by digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.codegen.gemm.routine import Routine
+from graphc.codegen.library import quick
+from graphc.codegen.library.elements import at, lanes_of
+from graphc.codegen.library.keys import Keys
+from graphc.codegen.library.network import Network
+from graphc.codegen.library.radix import Form, Radix, scratch, tables
+from graphc.codegen.library.rank import Ranks, scatter
+from graphc.codegen.llvm.writer import Operand
+from graphc.codegen.nest.chunk import Chunk
+from graphc.ir.node import Node
+from graphc.ir.poly import Poly
+from graphc.ir.types import volume
+from graphc.records import dataclass
+
+SHORT = 256  # items that are ranked by counting
+WIDEST = 16  # vectors of a row of known length that a network sorts: there is code for that length alone
+COST = 64  # of an item, in elementary operations
+PIECES = 16  # at most: each has scratch memory for a row
+
+
+@dataclass(frozen=True)
+class Sort:
+    form: Form
+    rows: Poly
+    count: Poly
+    compresses: bool
+
+    @staticmethod
+    def of(node: Node, features: frozenset[str]) -> Sort:
+        x, positions = node.inputs[0], node.op.name == "argsort"
+        keys = Keys(x.dtype, node.attrs["descending"], apart=not positions)
+        return Sort(Form(keys, positions), Poly.of(volume(x.shape[:-1])), Poly.of(x.shape[-1]), "avx512" in features)
+
+    def __str__(self) -> str:
+        if self.is_quick:
+            return "sorted by a network, or by division"
+        return "ranked by counting, or sorted by digits"
+
+    @property
+    def is_quick(self) -> bool:
+        return self.compresses and len(self.form.words) == 1
+
+    @property
+    def lanes(self) -> int:
+        return lanes_of(self.form.words[0])
+
+    @property
+    def chunk(self) -> Chunk:
+        return Chunk("rows", self.rows, self.rows * self.count * COST, most=PIECES)
+
+    @property
+    def scratch(self) -> Poly:
+        """A row that quicksort gives up is sorted by digits in the same place: its two arrays are no larger."""
+        if self.is_quick:
+            return quick.scratch(self.count, self.form.words[0], self.lanes) + tables(self.form, self.count)
+        return scratch(self.form, self.count) + SHORT * 2
+
+    def write(self, f: Routine, rows: tuple[Operand, Operand], arrays: Sequence[Operand], scratch: Operand) -> None:
+        writer = _Rows(f, self, arrays, scratch)
+        f.each(*rows, writer.row)
+
+
+class _Rows:
+    def __init__(self, f: Routine, sort: Sort, arrays: Sequence[Operand], memory: Operand) -> None:
+        self.f, self.sort, (self.source, self.target), self.memory = f, sort, arrays, memory
+        self.form, self.keys = sort.form, sort.form.keys
+        self.lanes = lanes_of(self.keys.held)
+        self.count = f.i.value(sort.count)
+        self.result = "i64" if self.form.positions else self.keys.bits
+
+    def row(self, row: Operand) -> None:
+        f, start = self.f, self.f.mul(row, self.count)
+        source, target = at(f, self.source, self.keys.bits, start), at(f, self.target, self.result, start)
+        if self.sort.is_quick:
+            return self.by_division(source, target)
+        f.when(f.less(self.count, SHORT + 1), lambda: self.by_ranks(source, target))
+        f.when(f.less(SHORT, self.count), lambda: self.by_digits(source, target))
+
+    # ------------------------------------------------------------------------------------------ records of one word
+
+    def by_division(self, source: Operand, target: Operand) -> None:
+        f, word, lanes = self.f, self.form.words[0], self.sort.lanes
+        most = WIDEST if self.sort.count.constant is not None else quick.VECTORS
+        network, none = Network(f, lanes), f.b.number(-1, word, lanes)
+
+        def load(v: int) -> Operand:
+            record, mask = self.records(source, f.number(v * lanes), self.rest(v * lanes))
+            return record if mask is None else f.b.select(mask, record, none)
+
+        def store(v: int, records: Operand) -> None:
+            self.put(target, f.number(v * lanes), records, self.rest(v * lanes))
+
+        f.when(f.less(self.count, most * lanes + 1), lambda: network.sort_up_to(most, self.count, load, store))
+        f.when(f.less(most * lanes, self.count), lambda: self.divided(source, target))
+
+    def divided(self, source: Operand, target: Operand) -> None:
+        f, word, lanes = self.f, self.form.words[0], self.sort.lanes
+        sorter = quick.Quick(f, word, lanes, self.sort.count, self.memory)
+
+        def take(i: Operand) -> None:
+            record, _ = self.records(source, i, self.left(i))
+            f.store(record, at(f, sorter.keys, word, i))
+
+        def give(i: Operand) -> None:
+            self.put(target, i, f.load(at(f, sorter.keys, word, i), word, lanes), self.left(i))
+
+        f.each(0, self.count, take, lanes)
+        done = sorter.sort(self.count)
+        f.when(done, lambda: f.each(0, self.count, give, lanes))
+        f.when(f.b.not_(done), lambda: self.by_digits(source, target))
+
+    def records(self, source: Operand, i: Operand, mask: Operand | None) -> tuple[Operand, Operand | None]:
+        """A vector of records, of which the mask lets those of the row through."""
+        f, lanes = self.f, self.sort.lanes
+        key = self.keys.load(f, at(f, source, self.keys.bits, i), lanes, mask)
+        places = f.b.add(f.b.spread(i, lanes), f.i.iota(lanes))
+        return self.form.record(f, key, places)[0], mask
+
+    def put(self, target: Operand, i: Operand, records: Operand, mask: Operand | None) -> None:
+        f = self.f
+        value = self.form.position(f, (records,)) if self.form.positions else self.keys.value(f, records)
+        f.store(value, at(f, target, self.result, i), mask)
+
+    def rest(self, passed: int) -> Operand | None:
+        """The lanes that are in the row after so many items."""
+        return self.left(self.f.number(passed))
+
+    def left(self, i: Operand) -> Operand | None:
+        f, lanes = self.f, self.sort.lanes
+        left = f.sub(self.count, i)
+        if left.integer is not None and left.integer >= lanes:
+            return None
+        return f.b.lt(f.i.iota(lanes), f.b.spread(left, lanes))
+
+    # -------------------------------------------------------------------------------------------- any other records
+
+    def by_ranks(self, source: Operand, target: Operand) -> None:
+        f, keys = self.f, self.keys
+        ranks = Ranks(f, self.memory, keys.held, self.lanes)
+
+        def convert(i: Operand) -> None:
+            mask = f.first_lanes(self.lanes, f.sub(self.count, i))
+            key = keys.load(f, at(f, source, keys.bits, i), self.lanes, mask)
+            f.store(key, at(f, self.memory, keys.held, i))
+
+        def take(i: Operand, key: Operand, rank: Operand) -> None:
+            inside = f.b.ne(rank, -1)
+            value = self.places(i) if self.form.positions else keys.value(f, key)
+            scatter(f, value, target, rank, inside)
+
+        f.each(0, self.count, convert, self.lanes)
+        ranks.finish(self.count, keys.last)
+        ranks.each(self.count, take)
+
+    def places(self, i: Operand) -> Operand:
+        """The positions of a vector of items."""
+        return self.f.b.add(self.f.b.spread(i, self.lanes), self.f.i.iota(self.lanes))
+
+    def by_digits(self, source: Operand, target: Operand) -> None:
+        f, form, keys = self.f, self.form, self.keys
+        radix = Radix(f, form, self.sort.count, self.memory)
+        found = radix.sort(self.count, lambda i: (keys.load(f, at(f, source, keys.bits, i)), i))
+
+        def position(i: Operand) -> None:
+            f.store(form.position(f, form.load(f, found, i)), at(f, target, "i64", i))
+
+        def values(i: Operand, lanes: int) -> None:
+            key = f.load(at(f, found, keys.held, i), keys.held, lanes)
+            f.store(keys.value(f, key), at(f, target, keys.bits, i))
+
+        if form.positions:
+            f.each(0, self.count, position)
+        else:
+            whole = f.mul(f.div(self.count, self.lanes), self.lanes)
+            f.each(0, whole, lambda i: values(i, self.lanes), self.lanes)
+            f.each(whole, self.count, lambda i: values(i, 1))
