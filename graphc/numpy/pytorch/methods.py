@@ -196,6 +196,10 @@ class Methods:
     def bool(self) -> Any:
         return cast_to(self, "bool")
 
+    def element_size(self: Any) -> Any:
+        """Bytes of an item."""
+        return self.dtype.itemsize
+
     def is_floating_point(self: Any) -> Any:
         return self.dtype.kind == "f"
 

@@ -63,7 +63,7 @@ def expand(input: Any, *sizes: Any) -> Any:
     x, asked = as_tensor(input), listed(sizes)
     new = len(asked) - len(x.shape)
     kept = tuple(x.shape[k - new] if isinstance(e, int) and e == -1 and k >= new else e for k, e in enumerate(asked))
-    return views.expand(x, shape=kept)
+    return x if kept == tuple(x.shape) else views.expand(x, shape=kept)
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
