@@ -21,6 +21,7 @@ from graphc.eager.select import SelectionNode, plain, selection
 from graphc.eager.versions import version
 from graphc.eager.view import Part, Step
 from graphc.errors import DTypeError, GradientError, OutOfRangeError
+from graphc.ir.compute import computed
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import alias, stop_gradient
 from graphc.ir.ops.linalg import matmul
@@ -85,7 +86,7 @@ class Tensor(InPlace):
                 arrays.append(np.asarray(a))
                 edges.append(None)
         try:
-            y = op.numpy(*arrays, **attrs)
+            y = computed(op, arrays, attrs)
         except (ValueError, TypeError, IndexError) as error:
             raise _explained(error, op, arrays, attrs) from error
         if type(y) is not _ndarray:

@@ -2,7 +2,8 @@
 
 A primitive is called like a function.  What its arguments are decides what happens: an argument whose class has
 `__graphc_bind__` (a graph value, a symbolic or an eager tensor) takes over; plain arrays are computed at once by the
-`numpy` rule.  So one `vjp` rule, written with primitives, serves the symbolic gradient, the tape and plain arrays.
+`numpy` rule, large ones by machine code of the same meaning (graphc.ir.compute).  So one `vjp` rule, written with
+primitives, serves the symbolic gradient, the tape and plain arrays.
 
 Rules (`x...` stands for the operands, `attrs` are keywords):
 
@@ -23,6 +24,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from graphc.ir.compute import computed
 from graphc.ir.poly import Poly, Size
 from graphc.ir.types import ALL, Type, numpy_dtype, short_dtype
 
@@ -96,7 +98,7 @@ class Primitive:
             bind = getattr(type(a), "__graphc_bind__", None)
             if bind is not None:
                 return bind(self, args, attrs)
-        return self.numpy(*args, **attrs)
+        return computed(self, args, attrs)
 
     def __repr__(self) -> str:
         return self.name
