@@ -21,7 +21,7 @@ from graphc.eager.select import SelectionNode, plain, selection
 from graphc.eager.versions import version
 from graphc.eager.view import Part, Step
 from graphc.errors import DTypeError, GradientError, OutOfRangeError
-from graphc.ir.compute import computed
+from graphc.ir import compute
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import alias, stop_gradient
 from graphc.ir.ops.linalg import matmul
@@ -67,11 +67,14 @@ class Tensor(InPlace):
         """Compute with the operation's NumPy rule; put it on the tape if an operand requires grad."""
         arrays: list[Any] = []
         edges: list[Edge] = []
-        tracked = 0  # a bit per operand
+        tracked, large = 0, False  # a bit per operand; whether one is worth machine code
         for a in args:
             tracked += tracked
             if isinstance(a, Tensor):
-                arrays.append(a.array)
+                array = a.array
+                arrays.append(array)
+                if array.size >= compute.LARGE:
+                    large = True
                 if a._requires_grad:
                     tracked += 1
                     edges.append(a.grad_fn or a)
@@ -86,7 +89,7 @@ class Tensor(InPlace):
                 arrays.append(np.asarray(a))
                 edges.append(None)
         try:
-            y = computed(op, arrays, attrs)
+            y = compute.computed(op, arrays, attrs) if large else op.numpy(*arrays, **attrs)
         except (ValueError, TypeError, IndexError) as error:
             raise _explained(error, op, arrays, attrs) from error
         if type(y) is not _ndarray:

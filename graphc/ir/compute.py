@@ -29,12 +29,10 @@ LARGE = 1 << 16
 
 
 def computed(op: Primitive, arrays: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
-    """The result of an operation on arrays (and Python numbers)."""
-    for a in arrays:
-        if type(a) is np.ndarray and a.size >= LARGE:
-            y = _by_kernel(op, arrays, attrs)
-            return op.numpy(*arrays, **attrs) if y is None else y
-    return op.numpy(*arrays, **attrs)
+    """The result of an operation on arrays (and Python numbers) of which one is large."""
+    module = current().kernels
+    y = None if module is None else _kernels(module).compute(op, arrays, attrs)
+    return op.numpy(*arrays, **attrs) if y is None else y
 
 
 def pulled(op: Primitive, g: Any, values: Sequence[Any], wanted: int) -> Sequence[Any] | None:
@@ -51,14 +49,6 @@ def pulled(op: Primitive, g: Any, values: Sequence[Any], wanted: int) -> Sequenc
     y, *xs = values
     parts: Sequence[Any] | None = _kernels(module).pull(op, g, y, xs, wanted)
     return parts
-
-
-def _by_kernel(op: Primitive, arrays: Sequence[Array], attrs: Mapping[str, Any]) -> Array | None:
-    module = current().kernels
-    if module is None:
-        return None
-    y: Array | None = _kernels(module).compute(op, arrays, attrs)
-    return y
 
 
 @lru_cache

@@ -24,9 +24,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from graphc.ir.compute import computed
+from graphc.ir import compute
 from graphc.ir.poly import Poly, Size
 from graphc.ir.types import ALL, Type, numpy_dtype, short_dtype
+
+_ndarray = np.ndarray
 
 
 class LoopKit(Protocol):
@@ -94,11 +96,15 @@ class Primitive:
     traits: frozenset[str] = frozenset()
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
+        large = False
         for a in args:
+            if type(a) is _ndarray:
+                large = large or a.size >= compute.LARGE
+                continue
             bind = getattr(type(a), "__graphc_bind__", None)
             if bind is not None:
                 return bind(self, args, attrs)
-        return computed(self, args, attrs)
+        return compute.computed(self, args, attrs) if large else self.numpy(*args, **attrs)
 
     def __repr__(self) -> str:
         return self.name

@@ -11,6 +11,7 @@ import numpy as np
 from graphc.errors import UnsupportedError
 from graphc.ir.location import user_location
 from graphc.ir.ops import arithmetic, logic
+from graphc.ir.primitive import constant_like
 from graphc.numpy import elementwise as ew
 from graphc.numpy.promote import as_tensor, cast_to, promote, to_bool, ufunc_operands
 
@@ -260,15 +261,23 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     An item at a bound is inside, and takes the whole gradient (torch.clamp), where `maximum` would share it.
     """
     low, high = a_min if min is None else min, a_max if max is None else max
-    raised = as_tensor(a) if low is None else _bounded(a, low, ew.less)
+    x = as_tensor(a)
+    raised = x if low is None else _bounded(x, low, ew.less)
     return raised if high is None else _bounded(raised, high, ew.greater)
 
 
 def _bounded(a: Any, bound: Any, outside: Function) -> Any:
     """The bound where a is outside of it, or the bound is NaN."""
-    beyond = outside(a, bound)
-    known = isinstance(bound, int | float) and not math.isnan(bound)
-    return where(beyond if known else ew.logical_or(beyond, ew.isnan(bound)), bound, a)
+    if type(bound) in (int, float) and not math.isnan(bound):
+        if is_float(a):
+            limit = constant_like(bound, a)
+            return logic.select(_EXACT[outside](a, limit), limit, a)
+        return where(outside(a, bound), bound, a)
+    return where(ew.logical_or(outside(a, bound), ew.isnan(bound)), bound, a)
+
+
+_EXACT = {ew.less: logic.lt, ew.greater: logic.gt}
+"""The primitives, for operands of one type."""
 
 
 @formula(np.fmax)

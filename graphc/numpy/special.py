@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from graphc.ir.ops import arithmetic, gamma, maths
+from graphc.ir.ops import arithmetic, gamma, logic, maths
 from graphc.ir.ops.shape import expand
-from graphc.ir.primitive import Primitive
+from graphc.ir.primitive import Primitive, constant_like
 from graphc.numpy import elementwise as ew
 from graphc.numpy import formulas as fm
 from graphc.numpy import reductions as rd
@@ -135,7 +135,8 @@ def softplus(x: Any, /) -> Any:
 def relu(x: Any, /) -> Any:
     """max(x, 0), with derivative 0 at 0."""
     x = as_tensor(x)
-    return fm.where(ew.less_equal(x, 0), cast_to(as_tensor(0), x.dtype), x)
+    zero = constant_like(0, x)
+    return logic.select(logic.le(x, zero), zero, x)
 
 
 def leaky_relu(x: Any, /, negative_slope: float = 0.01) -> Any:

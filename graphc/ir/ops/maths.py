@@ -30,7 +30,7 @@ def lifted(f: Callable[[float], float]) -> Callable[[Any], Any]:
 
 def _sigmoid(x: Any) -> Any:
     e = np.exp(-np.abs(x))
-    return (np.where(x < 0, e, 1) / (1 + e)).astype(x.dtype)
+    return (np.where(x < 0, e, 1) / (1 + e)).astype(x.dtype, copy=False)
 
 
 def _one(x: Any) -> Any:

@@ -74,8 +74,14 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
 
 
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
-    """Two axes exchanged."""
-    return movement.swapaxes(input, dim0, dim1) if as_tensor(input).shape else as_tensor(input)
+    """Two axes exchanged; a 0-d tensor as it is."""
+    x = as_tensor(input)
+    order = list(range(len(x.shape)))
+    first, second = normalize_axis(dim0, len(order) or 1), normalize_axis(dim1, len(order) or 1)
+    if first == second:
+        return x
+    order[first], order[second] = second, first
+    return views.permute(x, axes=tuple(order))
 
 
 swapaxes = swapdims = transpose
