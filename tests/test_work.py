@@ -27,6 +27,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.poly import Poly
 from graphc.passes.fuse import Fusion
+from graphc.runtime.in_place import in_place
 from graphc.runtime.plan import plan
 from graphc.runtime.stages import Stages
 
@@ -58,7 +59,7 @@ def work(graph: Graph) -> dict[str, int]:
 
 
 def scheduled_kernels(fusion: Fusion) -> list[AnyKernel]:
-    return [scheduled(kernel_of(lift(fusion, g), TARGET)) for g in fusion.groups]
+    return [scheduled(k) for k in in_place(fusion, [kernel_of(lift(fusion, g), TARGET) for g in fusion.groups])]
 
 
 def _bytes(values: Iterable[Value]) -> int:

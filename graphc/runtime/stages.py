@@ -18,6 +18,7 @@ from graphc.passes.base import Journal
 from graphc.passes.fuse import Fusion, fuse
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.pipelines import optimize
+from graphc.runtime.in_place import in_place
 from graphc.runtime.plan import plan
 from graphc.runtime.program import Plan
 
@@ -39,7 +40,8 @@ class Stages:
 
     @cached_property
     def nests(self) -> list[AnyKernel]:
-        return [kernel_of(lift(self.fusion, g), host().features) for g in self.fusion.groups]
+        nests = [kernel_of(lift(self.fusion, g), host().features) for g in self.fusion.groups]
+        return in_place(self.fusion, nests)
 
     @cached_property
     def kernels(self) -> list[AnyKernel]:

@@ -264,6 +264,13 @@ def statements(body: Body) -> Iterator[Stmt]:
                 yield from statements(part.body)
 
 
+def touched(s: Stmt) -> tuple[str, ...]:
+    """The buffers that one statement reads, writes or asks for."""
+    if isinstance(s, Load | Store | Accumulate | Prefetch):
+        return (s.buffer,)
+    return s.buffers if isinstance(s, Get | Put) else ()
+
+
 def map_loops(f: Callable[[Loop], Body], body: Body) -> Body:
     """Replace every loop, innermost first, by one or several statements."""
     out: list[Stmt] = []

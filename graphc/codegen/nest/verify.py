@@ -32,6 +32,7 @@ from graphc.codegen.nest.loops import (
     Store,
     parts,
     print_stmt,
+    touched,
 )
 from graphc.ir.poly import Poly
 
@@ -126,7 +127,7 @@ class _Verifier:
         """Check one statement; gives the types of the names that it defines."""
         for at in _polys(s):
             scope.check(at)
-        for b in _buffers(s):
+        for b in touched(s):
             _need(b in self.buffers, "no such buffer")
         missing = [u for u in _uses(s) if u not in live]
         _need(not missing, "used before its definition:", *missing)
@@ -212,12 +213,6 @@ def _polys(s: Stmt) -> list[Poly]:
         case Check():
             return [s.bound]
     return []
-
-
-def _buffers(s: Stmt) -> tuple[str, ...]:
-    if isinstance(s, Load | Store | Accumulate | Prefetch):
-        return (s.buffer,)
-    return s.buffers if isinstance(s, Get | Put) else ()
 
 
 def _uses(s: Stmt) -> list[str]:
