@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import peers, report
+from benchmarks import peers, report, tape
 from benchmarks.check import complaint, reference
 from benchmarks.measure import interleaved
 from benchmarks.workloads import NOT_EXPRESSIBLE, WORKLOADS
+from graphc import eager
 
 PROGRAMS = Path(peers.__file__).parent
 
@@ -81,3 +82,11 @@ def test_systems_take_turns():
     assert set(times) == {"a", "b"} and all(t > 0 for t in times.values())
     turns = [x for x, y in zip(order, [*order[1:], ""], strict=True) if x != y]
     assert "".join(turns).endswith("ab" * 5)
+
+
+@pytest.mark.parametrize("row", tape.ROWS, ids=lambda row: row.name)
+def test_operations_of_the_tape(row):
+    """Both directions run, and the pass keeps the tape."""
+    forward, backward = tape.calls(row, eager, 3, "float32")
+    assert forward().requires_grad
+    assert [g is None for g in backward()] == [g is None for g in backward()]

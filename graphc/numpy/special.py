@@ -172,8 +172,8 @@ def gelu(x: Any, /, approximate: bool = False) -> Any:
 
 def _shift(x: Any, axis: Axis) -> Any:
     """The maximum as a constant, 0 where it is infinite: what is subtracted before exponentials."""
-    largest = arithmetic.stop_gradient(rd.max(x, axis, True))
-    return fm.where(fm.isfinite(largest), largest, 0)
+    largest = rd.max(arithmetic.stop_gradient(x), axis, True)
+    return logic.select(fm.isfinite(largest), largest, constant_like(0, largest))
 
 
 def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False) -> Any:
