@@ -172,6 +172,9 @@ class Methods:
                 result = cast_to(result, short_dtype(target.dtype if issubclass(type(target), Methods) else target))
         return result
 
+    def cpu(self) -> Any:
+        return self
+
     def type_as(self, other: Any) -> Any:
         return cast_to(self, other.dtype)
 

@@ -99,11 +99,17 @@ def take(input: Any, index: Any) -> Any:
 
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """input with src[i, j] added at [i, index[i, j]] for dim 1; repeated places add up."""
+    x = as_tensor(input)
+    updates, grid = scattered(x, dim, index, src)
+    return ew.add(x, picks.scatter_add(cast_to(updates, x.dtype), *grid, axis=0, shape=tuple(x.shape)))
+
+
+def scattered(input: Any, dim: int, index: Any, src: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The items of src that belong to an index along an axis, and the places in `input` where they go."""
     x, where = as_tensor(input), as_tensor(index)
     k = normalize_axis(dim, len(x.shape) or 1)
-    updates = cast_to(_first(src, where.shape), x.dtype)
     grid = [where if n == k else indexing.position(x, where.shape, n) for n in range(len(where.shape))]
-    return ew.add(x, picks.scatter_add(updates, *grid, axis=0, shape=tuple(x.shape)))
+    return _first(src, where.shape), tuple(grid)
 
 
 def _first(src: Any, shape: Any) -> Any:

@@ -343,3 +343,70 @@ def overlapping_updates_of_leaves(t):
         w[1:] += 1
         w.view(-1)[2].zero_()
     yield w.detach(), w.is_leaf, w._version > 0
+
+
+@case
+def more_functions_in_place(t):
+    x = leaf(t, [0.5, 0.25, 0.75])
+    for name in (
+        "square_",
+        "reciprocal_",
+        "rsqrt_",
+        "log_",
+        "log1p_",
+        "expm1_",
+        "tan_",
+        "asin_",
+        "atan_",
+        "sinh_",
+        "erf_",
+        "trunc_",
+        "frac_",
+        "sign_",
+        "round_",
+    ):
+        y = x * 1
+        getattr(y, name)()
+        (g,) = t.autograd.grad(y.sum(), x)
+        yield name, y.detach(), g
+
+
+@case
+def combinations_in_place(t):
+    x, w = leaf(t, [1.0, 2.0]), leaf(t, [3.0, 5.0])
+    y = x * 1
+    y.addcmul_(w, w, value=0.5)
+    y.addcdiv_(x, w)
+    y.lerp_(w, 0.25)
+    y.remainder_(4.0)
+    y.sum().backward()
+    yield y.detach(), x.grad, w.grad
+    z = x.detach().clone()
+    z.div_(0.3, rounding_mode="floor")
+    z.clamp_min_(4.0)
+    yield z, z.fmod_(2.5), z.floor_divide_(0.5)
+
+
+@case
+def scattered_in_place(t):
+    x, v = leaf(t, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), leaf(t, [[7.0, 8.0], [9.0, 10.0]])
+    places = t.tensor([[0, 2], [1, 0]])
+    y = x * 2
+    y.scatter_(1, places, v)
+    (y * y).sum().backward()
+    yield y.detach(), x.grad, v.grad
+    yield t.zeros(2, 3, dtype=t.float64).scatter_(1, t.tensor([[1], [2]]), 1.0), x.detach().scatter(1, places, 0.5)
+    z = t.zeros(2, 3, dtype=t.float64)
+    z.scatter_add_(1, places, v)
+    z.index_add_(0, t.tensor([1, 1]), x, alpha=2)
+    yield z.detach()
+
+
+@case
+def puts_by_index(t):
+    x, v = leaf(t, [1.0, 2.0, 3.0]), leaf(t, [5.0, 6.0])
+    y = x * 1
+    y.index_put_((t.tensor([0, 2]),), v)
+    y.index_put_((t.tensor([1]),), v[:1], accumulate=True)
+    (y * x).sum().backward()
+    yield y.detach(), x.grad, v.grad
