@@ -4,6 +4,7 @@
     GRAPHC_DEBUG=1..2   1: a line per pass to stderr; 2: also the graph after it
     GRAPHC_THREADS=n    threads of a parallel loop; by default the processors that this process may use
     GRAPHC_CACHE_DIR=d  where compiled code is kept, or "off"; by default graphc in $XDG_CACHE_HOME or ~/.cache
+    GRAPHC_KERNELS=off  operations at once, on eager tensors and arrays, by NumPy alone, also where they are large
 
 `with config(verify=True): ...` holds in the thread that entered it and in nothing that it starts.
 """
@@ -21,15 +22,21 @@ from typing import Any
 from graphc.errors import OptionError
 from graphc.records import dataclass, fields, replace
 
+KERNELS = "graphc.runtime.kernels"
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`threads` None: as many as the process may use.  `cache_dir` None: compiled code is not kept."""
+    """`threads` None: as many as the process may use.  `cache_dir` None: compiled code is not kept.
+
+    `kernels`: the module that computes operations on large arrays (graphc.ir.compute), None for NumPy.
+    """
 
     verify: bool = False
     debug: int = 0
     threads: int | None = None
     cache_dir: Path | None = None
+    kernels: str | None = KERNELS
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> Config:
@@ -41,6 +48,7 @@ class Config:
             debug=numbers.get("debug", 0),
             threads=numbers.get("threads"),
             cache_dir=_cache_dir(environment),
+            kernels=_kernels(environment.get("GRAPHC_KERNELS", "")),
         )
 
 
@@ -50,6 +58,13 @@ def _number(name: str, text: str) -> int:
             f"the environment variable GRAPHC_{name.upper()} is a number", expected="0, 1, 2, ...", got=repr(text)
         )
     return int(text)
+
+
+def _kernels(text: str) -> str | None:
+    """Raises OptionError for anything but "on" and "off"."""
+    if text not in ("", "on", "off"):
+        raise OptionError("the environment variable GRAPHC_KERNELS", expected="on or off", got=repr(text))
+    return None if text == "off" else KERNELS
 
 
 def _cache_dir(environment: Mapping[str, str]) -> Path | None:

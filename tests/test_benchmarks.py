@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from benchmarks import peers, report, vector_maths
+from benchmarks import peers, report, tape, vector_maths
 from benchmarks.check import complaint, reference
 from benchmarks.measure import interleaved
 from benchmarks.workloads import NOT_EXPRESSIBLE, WORKLOADS
+from graphc import eager
 
 PROGRAMS = Path(peers.__file__).parent
 
@@ -99,3 +100,11 @@ def test_slower_functions_are_bold():
     row = next(r for r in vector_maths.ROWS if r.name == "exp")
     assert vector_maths.line(row, "float32", {"graphc": 2.0, "numpy": 3.0, "torch": 1.0})[-2] == "**0.50**"
     assert vector_maths.line(row, "float32", {"graphc": 2.0, "numpy": 1.9})[-2:] == ["0.95", "1"]
+
+
+@pytest.mark.parametrize("row", tape.ROWS, ids=lambda row: row.name)
+def test_operations_of_the_tape(row):
+    """Both directions run, and the pass keeps the tape."""
+    forward, backward = tape.calls(row, eager, 3, "float32")
+    assert forward().requires_grad
+    assert [g is None for g in backward()] == [g is None for g in backward()]

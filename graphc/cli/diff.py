@@ -16,6 +16,7 @@ from graphc.cli.inputs import draw_inputs
 from graphc.cli.options import Compilation, Inputs
 from graphc.cli.program import Program
 from graphc.cli.shrink import Sample, shrink
+from graphc.config import config
 from graphc.errors import GraphcError
 from graphc.ir.evaluate import evaluate
 from graphc.ir.graph import Graph
@@ -125,7 +126,12 @@ def _after(pipeline: Pipeline, disable: Sequence[str]) -> Way:
 
 
 def _eager(program: Program, arrays: Sequence[Array]) -> list[Array]:
-    """The function itself on eager tensors, with its gradients where the program has them."""
+    """The function itself on eager tensors, by NumPy alone, with its gradients where the program has them."""
+    with config(kernels=None):
+        return _on_tape(program, arrays)
+
+
+def _on_tape(program: Program, arrays: Sequence[Array]) -> list[Array]:
     assert program.function is not None
     tensors = [eager.Tensor(a, requires_grad=program.differentiated and a.dtype.kind == "f") for a in arrays]
     results = [_tensor(leaf) for leaf in flatten(program.function(*tensors))[0]]

@@ -15,14 +15,14 @@ Place: TypeAlias = "Edge | int"
 
 
 class Context:
-    """Saved tensors, and attributes of the user's."""
+    """Saved tensors, and attributes of the user's, whose names have no underscore in front."""
 
     needs_input_grad: tuple[bool, ...] = ()
     """Per argument of `forward`, whether its gradient is wanted."""
 
     def __init__(self, name: str) -> None:
-        self.materializes = True
-        self.constant: tuple[Any, ...] = ()
+        self._materializes = True
+        self._constant: tuple[Any, ...] = ()
         self._node_of_result: Callable[[int], Edge] = _no_node
         self._name = name
         self._given: tuple[Any, ...] = ()
@@ -36,11 +36,11 @@ class Context:
 
     def mark_non_differentiable(self, *results: Any) -> None:
         """These results require no grad."""
-        self.constant = results
+        self._constant = results
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether `backward` gets zeros (the default) or None for results that nothing was computed from."""
-        self.materializes = value
+        self._materializes = value
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -61,7 +61,7 @@ class Context:
         places: dict[int, Place] = {id(r): k for k, r in enumerate(results)}
         places.update({id(a): a.edge for a in arguments if isinstance(a, Tensor)})
         self._saved = [None if t is None else (t.array, places.get(id(t))) for t in self._given]
-        self._given = self.constant = ()
+        self._given = self._constant = ()
         self._number = next_number()
 
     @contextmanager

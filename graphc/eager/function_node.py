@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.eager.context import Context
-from graphc.eager.node import AccumulateGrad, Node
+from graphc.eager.hooks import Hook, RemovableHandle
+from graphc.eager.node import UNDEFINED, AccumulateGrad, Node
 from graphc.eager.tensor import Tensor, wrapped
 from graphc.errors import GradientError, UnsupportedError
 from graphc.ir.location import user_location
@@ -34,7 +35,7 @@ class FunctionNode(Node):
         self, function: type[Function], context: Context, arguments: Sequence[Any], results: Sequence[Any]
     ) -> None:
         super().__init__([a.edge if isinstance(a, Tensor) else None for a in arguments])
-        constant = {id(r) for r in context.constant}
+        constant = {id(r) for r in context._constant}
         self._function = function
         self._context = context
         self._arguments = [_kind(a) for a in arguments]
@@ -51,10 +52,10 @@ class FunctionNode(Node):
         return kind is not None and kind[1].kind == "f" and result not in self._constant
 
     def pull(self, g: dict[int, Any], record: bool) -> Sequence[Any]:
-        with self._context.on_tape(lambda k: ResultNode(self, k)):
+        with self._context.on_tape(lambda k: ResultNode(self, k) if self.differentiates(k) else None):
             returned = self._function.backward(self._context, *self._gradients(g))
         parts = self._counted(list(returned) if isinstance(returned, tuple | list) else [returned])
-        return [None if p is None else p if record else p.array for p in parts]
+        return [UNDEFINED if p is None else p if record else p.array for p in parts]
 
     def push(self, tangents: Sequence[Any], record: bool) -> Any:
         raise UnsupportedError(
@@ -64,6 +65,12 @@ class FunctionNode(Node):
     def release(self) -> None:
         self._context.release()
 
+    def gradients(self, g: Any) -> tuple[Any, ...]:
+        return tuple(self._gradients(g))
+
+    def cotangent(self, gradients: Sequence[Any]) -> Any:
+        return dict(enumerate(gradients))
+
     def _gradients(self, given: dict[int, Any]) -> Iterator[Tensor | None]:
         """Per result; zeros or None for one that nothing was computed from."""
         for k, kind in enumerate(self._results):
@@ -71,7 +78,7 @@ class FunctionNode(Node):
             if g is not None:
                 yield g if isinstance(g, Tensor) else wrapped(np.asarray(g))
             else:
-                yield wrapped(np.zeros(*kind)) if kind is not None and self._context.materializes else None
+                yield wrapped(np.zeros(*kind)) if kind is not None and self._context._materializes else None
 
     def _counted(self, parts: list[Any]) -> list[Tensor | None]:
         """One per argument, of its type; None beyond them is allowed."""
@@ -127,6 +134,12 @@ class ResultNode(Node):
     @property
     def next_functions(self) -> tuple[tuple[Node | AccumulateGrad | None, int], ...]:
         return self.call.next_functions
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        return self.call.register_hook(hook)
+
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
+        return self.call.register_prehook(hook)
 
     def pull(self, g: Any, record: bool) -> Sequence[Any]:
         return ({self._number: g},)

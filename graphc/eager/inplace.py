@@ -9,15 +9,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.eager.casts import Casts
+from graphc.eager.new import New
 from graphc.numpy import elementwise as ew
 from graphc.numpy import formulas as fm
 from graphc.numpy import special
+from graphc.numpy.pytorch import elementwise as named
+from graphc.numpy.pytorch import selection, shapes
 
 Function = Callable[..., Any]
 
 
-class InPlace(Casts):
+def changed_by(function: Function) -> Function:
+    """The method x = function(x, ...)."""
+
+    def method(self: InPlace, *others: Any) -> Any:
+        return self._update(function, *others)
+
+    method.__doc__ = f"`{function.__name__}`, in place."
+    return method
+
+
+def changed_with(function: Function) -> Function:
+    """The method x = function(x, ...), where the function has options."""
+
+    def method(self: InPlace, *others: Any, **options: Any) -> Any:
+        return self._update(lambda x, *rest: function(x, *rest, **options), *others)
+
+    method.__doc__ = f"`{function.__name__}`, in place."
+    return method
+
+
+class InPlace(New):
     """`_update(f, *others)` is x = f(x, *others) and `_overwrite(value, key)` is x[key] = value, in x's memory."""
 
     __slots__ = ()
@@ -46,6 +68,19 @@ class InPlace(Casts):
 
     def masked_fill_(self, mask: Any, value: Any) -> Any:
         return self._update(lambda x, v: fm.where(mask, v, x), value)
+
+    def index_put_(self, indices: Any, values: Any, accumulate: bool = False) -> Any:
+        """x[indices] = values, or with `accumulate` those places and the values added up."""
+        key = tuple(indices)
+        return self._overwrite(self[key] + values if accumulate else values, key)
+
+    def scatter_(self, dim: int, index: Any, src: Any) -> Any:
+        """x[i, index[i, j]] = src[i, j] for dim 1; src may be a number.  Of equal places the last one counts."""
+        return self._overwrite(*selection.scattered(self, dim, index, src))
+
+    def scatter(self, dim: int, index: Any, src: Any) -> Any:
+        """A copy after `scatter_`."""
+        return self.clone().scatter_(dim, index, src)
 
     # -------------------------------------------------------------------------------------------------- operators
 
@@ -79,6 +114,14 @@ class InPlace(Casts):
     def __ixor__(self, other: Any) -> Any:
         return self._update(ew.bitwise_xor, other)
 
+    mul_ = multiply_ = changed_by(ew.multiply)
+    true_divide_ = changed_by(ew.divide)
+    pow_ = changed_by(fm.raised)
+    floor_divide_, remainder_, fmod_ = changed_by(ew.floor_divide), changed_by(ew.remainder), changed_by(ew.fmod)
+    hypot_, copysign_, lerp_ = changed_by(fm.hypot), changed_by(ew.copysign), changed_by(named.lerp)
+    addcmul_, addcdiv_ = changed_with(named.addcmul), changed_with(named.addcdiv)
+    scatter_add_, index_add_ = changed_by(selection.scatter_add), changed_with(selection.index_add)
+
     def add_(self, other: Any, *, alpha: float = 1) -> Any:
         """x + alpha * other"""
         return self._update(ew.add, other if alpha == 1 else ew.multiply(other, alpha))
@@ -87,14 +130,12 @@ class InPlace(Casts):
         """x - alpha * other"""
         return self._update(ew.subtract, other if alpha == 1 else ew.multiply(other, alpha))
 
-    def mul_(self, other: Any) -> Any:
-        return self._update(ew.multiply, other)
+    def div_(self, other: Any, *, rounding_mode: str | None = None) -> Any:
+        if rounding_mode is None:
+            return self._update(ew.divide, other)
+        return self._update(lambda x, y: named.div(x, y, rounding_mode=rounding_mode), other)
 
-    def div_(self, other: Any) -> Any:
-        return self._update(ew.divide, other)
-
-    def pow_(self, exponent: Any) -> Any:
-        return self._update(fm.raised, exponent)
+    subtract_, divide_ = sub_, div_
 
     # -------------------------------------------------------------------------------------------------- functions
 
@@ -102,42 +143,22 @@ class InPlace(Casts):
         return self._update(fm.clip, min, max)
 
     clip_ = clamp_
-
-    def relu_(self) -> Any:
-        return self._update(special.relu)
-
-    def neg_(self) -> Any:
-        return self._update(ew.negative)
-
-    def abs_(self) -> Any:
-        return self._update(ew.absolute)
-
-    def exp_(self) -> Any:
-        return self._update(ew.exp)
-
-    def log_(self) -> Any:
-        return self._update(ew.log)
-
-    def sqrt_(self) -> Any:
-        return self._update(ew.sqrt)
-
-    def sin_(self) -> Any:
-        return self._update(ew.sin)
-
-    def cos_(self) -> Any:
-        return self._update(ew.cos)
-
-    def tanh_(self) -> Any:
-        return self._update(ew.tanh)
-
-    def sigmoid_(self) -> Any:
-        return self._update(special.expit)
-
-    def floor_(self) -> Any:
-        return self._update(ew.floor)
-
-    def ceil_(self) -> Any:
-        return self._update(ew.ceil)
-
-    def round_(self) -> Any:
-        return self._update(fm.round)
+    clamp_min_, clamp_max_ = changed_by(named.clamp_min), changed_by(named.clamp_max)
+    relu_, sigmoid_, tanh_ = changed_by(special.relu), changed_by(special.expit), changed_by(ew.tanh)
+    neg_ = negative_ = changed_by(ew.negative)
+    abs_ = absolute_ = changed_by(ew.absolute)
+    exp_, exp2_, expm1_ = changed_by(ew.exp), changed_by(ew.exp2), changed_by(ew.expm1)
+    log_, log2_, log10_, log1p_ = changed_by(ew.log), changed_by(ew.log2), changed_by(ew.log10), changed_by(ew.log1p)
+    sqrt_, rsqrt_, square_ = changed_by(ew.sqrt), changed_by(special.rsqrt), changed_by(fm.square)
+    reciprocal_, erf_, erfc_ = changed_by(fm.reciprocal), changed_by(special.erf), changed_by(special.erfc)
+    sin_, cos_, tan_ = changed_by(ew.sin), changed_by(ew.cos), changed_by(ew.tan)
+    asin_, acos_, atan_ = changed_by(ew.arcsin), changed_by(ew.arccos), changed_by(ew.arctan)
+    sinh_, cosh_ = changed_by(ew.sinh), changed_by(ew.cosh)
+    floor_, ceil_, trunc_, frac_ = (
+        changed_by(ew.floor),
+        changed_by(ew.ceil),
+        changed_by(ew.trunc),
+        changed_by(named.frac),
+    )
+    round_, sign_ = changed_with(fm.round), changed_by(ew.sign)
+    nan_to_num_, tril_, triu_ = changed_with(fm.nan_to_num), changed_with(shapes.tril), changed_with(shapes.triu)

@@ -21,12 +21,11 @@ def unread(op: Primitive, attrs: dict[str, Any], values: Sequence[Any], wanted: 
     `wanted` has a bit per operand, the last one lowest: whether its gradient is asked for.  Found at the first call of
     the kind and remembered: it does not depend on shapes.  A user's rule is not asked: it may read everything.
     """
-    if "custom" in op.traits:
-        return ()
     key = (op, len(values), wanted)
     known = _known.get(key)
     if known is None:
-        known = _known[key] = _probe(op, attrs, [type_of(v) for v in values], wanted)
+        custom = "custom" in op.traits
+        known = _known[key] = () if custom else _probe(op, attrs, [type_of(v) for v in values], wanted)
     return known
 
 

@@ -22,6 +22,7 @@ from graphc.eager.select import SelectionNode, plain, selection
 from graphc.eager.versions import version
 from graphc.eager.view import Part, Step
 from graphc.errors import DTypeError, GradientError, OutOfRangeError
+from graphc.ir import compute
 from graphc.ir.location import user_location
 from graphc.ir.ops.arithmetic import alias, stop_gradient
 from graphc.ir.ops.linalg import matmul
@@ -67,11 +68,14 @@ class Tensor(Ordering, InPlace):
         """Compute with the operation's NumPy rule; put it on the tape if an operand requires grad."""
         arrays: list[Any] = []
         edges: list[Edge] = []
-        tracked = 0  # a bit per operand
+        tracked, large = 0, False  # a bit per operand; whether one is worth machine code
         for a in args:
             tracked += tracked
             if isinstance(a, Tensor):
-                arrays.append(a.array)
+                array = a.array
+                arrays.append(array)
+                if array.size >= compute.LARGE:
+                    large = True
                 if a._requires_grad:
                     tracked += 1
                     edges.append(a.grad_fn or a)
@@ -86,7 +90,7 @@ class Tensor(Ordering, InPlace):
                 arrays.append(np.asarray(a))
                 edges.append(None)
         try:
-            y = op.numpy(*arrays, **attrs)
+            y = compute.computed(op, arrays, attrs) if large else op.numpy(*arrays, **attrs)
         except (ValueError, TypeError, IndexError) as error:
             raise _explained(error, op, arrays, attrs) from error
         if type(y) is not _ndarray:
@@ -121,10 +125,10 @@ class Tensor(Ordering, InPlace):
             return Tensor.__graphc_bind__(matmul, (self, other), {})
         return super().__matmul__(other)
 
-    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        if axis is None and dtype is None and not keepdims and self.array.dtype.kind == "f":
+    def sum(self, *args: Any, **options: Any) -> Any:
+        if not args and not options and self.array.dtype.kind == "f":
             return Tensor.__graphc_bind__(sum_, (self,), {"axes": tuple(range(self.array.ndim))})
-        return super().sum(axis, dtype, keepdims)
+        return super().sum(*args, **options)
 
     def clone(self) -> Tensor:
         """A copy in memory of its own, through which gradients pass."""
@@ -279,15 +283,11 @@ class Tensor(Ordering, InPlace):
                 loc=user_location(),
             )
         node = self.grad_fn
-        known = self._hooks if node is None else node.hooks
-        if known is not None:
-            return known
-        made = Hooks(self.shape, self.dtype)
-        if node is None:
-            self._hooks = made
-        else:
-            node.hooks = made
-        return made
+        if node is not None:
+            return node.all_hooks().of_type(self.shape, self.dtype)
+        if self._hooks is None:
+            self._hooks = Hooks().of_type(self.shape, self.dtype)
+        return self._hooks
 
     def backward(
         self,

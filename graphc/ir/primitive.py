@@ -2,7 +2,8 @@
 
 A primitive is called like a function.  What its arguments are decides what happens: an argument whose class has
 `__graphc_bind__` (a graph value, a symbolic or an eager tensor) takes over; plain arrays are computed at once by the
-`numpy` rule.  So one `vjp` rule, written with primitives, serves the symbolic gradient, the tape and plain arrays.
+`numpy` rule, large ones by machine code of the same meaning (graphc.ir.compute).  So one `vjp` rule, written with
+primitives, serves the symbolic gradient, the tape and plain arrays.
 
 Rules (`x...` stands for the operands, `attrs` are keywords):
 
@@ -22,9 +23,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from graphc.ir import compute
 from graphc.ir.poly import Poly, Size
 from graphc.ir.types import ALL, Type, numpy_dtype, short_dtype
 from graphc.records import dataclass, field
+
+_ndarray = np.ndarray
 
 
 class LoopKit(Protocol):
@@ -92,11 +96,15 @@ class Primitive:
     traits: frozenset[str] = frozenset()
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
+        large = False
         for a in args:
+            if type(a) is _ndarray:
+                large = large or a.size >= compute.LARGE
+                continue
             bind = getattr(type(a), "__graphc_bind__", None)
             if bind is not None:
                 return bind(self, args, attrs)
-        return self.numpy(*args, **attrs)
+        return compute.computed(self, args, attrs) if large else self.numpy(*args, **attrs)
 
     def __repr__(self) -> str:
         return self.name

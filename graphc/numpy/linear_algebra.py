@@ -10,6 +10,7 @@ import numpy as np
 from graphc.errors import AxisError, ShapeError
 from graphc.ir.location import user_location
 from graphc.ir.ops import linalg
+from graphc.ir.ops import shape as views
 from graphc.ir.poly import Poly, as_size
 from graphc.ir.types import volume
 from graphc.numpy import elementwise as ew
@@ -35,11 +36,12 @@ def matmul(x1: Any, x2: Any, /) -> Any:
     left, right = len(a.shape) == 1, len(b.shape) == 1
     if not left and not right:
         return _product(a, b)
-    y = _product(expand_dims(a, 0) if left else a, expand_dims(b, 1) if right else b)
+    row = views.reshape(a, shape=(1, *a.shape)) if left else a
+    column = views.reshape(b, shape=(*b.shape, 1)) if right else b
+    y = _product(row, column)
     shape = tuple(y.shape)
-    batch = shape[:-2]
     rows, columns = () if left else shape[-2:-1], () if right else shape[-1:]
-    return reshape(y, (*batch, *rows, *columns))
+    return views.reshape(y, shape=(*shape[:-2], *rows, *columns))
 
 
 def _product(a: Any, b: Any) -> Any:
@@ -154,7 +156,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     """The matrix with these items on its k-th diagonal."""
     x = reshape(v, -1)
     n = x.shape[0]
-    square = fm.where(_triangle(x, (n, n), "eq", 0), expand_dims(x, 1), cast_to(np.asarray(0), x.dtype))
+    square = fm.where(triangle(x, (n, n), "eq", 0), expand_dims(x, 1), cast_to(np.asarray(0), x.dtype))
     return pad(square, ((max(-k, 0), max(k, 0)), (max(k, 0), max(-k, 0)))) if k else square
 
 
@@ -170,10 +172,10 @@ def triu(m: Any, k: int = 0) -> Any:
 
 def _masked(m: Any, relation: str, k: int) -> Any:
     x = as_tensor(m)
-    return fm.where(_triangle(x, tuple(x.shape)[-2:], relation, k), x, cast_to(np.asarray(0), x.dtype))
+    return fm.where(triangle(x, tuple(x.shape)[-2:], relation, k), x, cast_to(np.asarray(0), x.dtype))
 
 
-def _triangle(like: Any, shape: tuple[Any, ...], relation: str, k: int) -> Any:
+def triangle(like: Any, shape: tuple[Any, ...], relation: str, k: int) -> Any:
     """row + k against column."""
     compare = {"ge": ew.greater_equal, "le": ew.less_equal, "eq": ew.equal}[relation]
     return compare(ew.add(position(like, shape, 0), k), position(like, shape, 1))

@@ -84,6 +84,8 @@ def _quotient(total: Size, part: Size, have: Shape, rest: Shape) -> Size:
 
 def exact_quotient(total: Size, part: Size) -> Size | None:
     """The polynomial q with q * part == total, for a part of one term; None where there is none."""
+    if type(total) is int and type(part) is int:
+        return total // part if part and total % part == 0 else None
     terms = Poly.of(part).terms
     if len(terms) != 1:
         return 1 if total == part and terms else None

@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from graphc.ir.ops import arithmetic, gamma, maths
+from graphc.ir.ops import arithmetic, gamma, logic, maths
 from graphc.ir.ops.shape import expand
-from graphc.ir.primitive import Primitive
+from graphc.ir.primitive import Primitive, constant_like
 from graphc.numpy import elementwise as ew
 from graphc.numpy import formulas as fm
 from graphc.numpy import reductions as rd
@@ -70,19 +70,20 @@ def exp10(x: Any, /) -> Any:
 def xlogy(x: Any, y: Any, /) -> Any:
     """x log(y), 0 where x is 0 and y no NaN."""
     x, y = _floats(x, y)
-    safe = fm.where(_vanishes(x, y), 1, y)
+    safe = fm.where(_vanishes(x, y, 0), 1, y)
     return ew.multiply(x, ew.log(safe))
 
 
 def xlog1py(x: Any, y: Any, /) -> Any:
     """x log(1 + y), 0 where x is 0 and y no NaN."""
     x, y = _floats(x, y)
-    safe = fm.where(_vanishes(x, y), 0, y)
+    safe = fm.where(_vanishes(x, y, -1), 0, y)
     return ew.multiply(x, ew.log1p(safe))
 
 
-def _vanishes(x: Any, y: Any) -> Any:
-    return ew.logical_and(ew.equal(x, 0), ew.invert(ew.isnan(y)))
+def _vanishes(x: Any, y: Any, pole: float) -> Any:
+    """Where x is 0 beside a logarithm that is not finite: from the pole downwards, and of infinity."""
+    return ew.logical_and(ew.equal(x, 0), ew.logical_or(ew.less_equal(y, pole), ew.equal(y, math.inf)))
 
 
 def entr(x: Any, /) -> Any:
@@ -128,13 +129,14 @@ def huber(delta: Any, r: Any, /) -> Any:
 def softplus(x: Any, /) -> Any:
     """log(1 + exp(x))"""
     x = to_float(x)
-    return ew.add(ew.maximum(x, 0), ew.log1p(ew.exp(ew.negative(ew.absolute(x)))))
+    return fm.log_of_sum(x, cast_to(as_tensor(0), x.dtype), x)
 
 
 def relu(x: Any, /) -> Any:
     """max(x, 0), with derivative 0 at 0."""
     x = as_tensor(x)
-    return fm.where(ew.less_equal(x, 0), cast_to(as_tensor(0), x.dtype), x)
+    zero = constant_like(0, x)
+    return logic.select(logic.le(x, zero), zero, x)
 
 
 def leaky_relu(x: Any, /, negative_slope: float = 0.01) -> Any:
@@ -145,7 +147,8 @@ def leaky_relu(x: Any, /, negative_slope: float = 0.01) -> Any:
 def elu(x: Any, /, alpha: float = 1.0) -> Any:
     """x above zero, alpha (exp(x) - 1) below."""
     x = to_float(x)
-    return fm.where(ew.greater(x, 0), x, ew.multiply(alpha, ew.expm1(ew.minimum(x, 0))))
+    above = ew.greater(x, 0)
+    return fm.where(above, x, ew.multiply(alpha, ew.expm1(fm.where(above, 0, x))))
 
 
 def silu(x: Any, /) -> Any:
@@ -169,8 +172,8 @@ def gelu(x: Any, /, approximate: bool = False) -> Any:
 
 def _shift(x: Any, axis: Axis) -> Any:
     """The maximum as a constant, 0 where it is infinite: what is subtracted before exponentials."""
-    largest = arithmetic.stop_gradient(rd.max(x, axis, True))
-    return fm.where(fm.isfinite(largest), largest, 0)
+    largest = rd.max(arithmetic.stop_gradient(x), axis, True)
+    return logic.select(fm.isfinite(largest), largest, constant_like(0, largest))
 
 
 def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False) -> Any:

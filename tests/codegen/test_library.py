@@ -17,7 +17,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.primitive import primitive
 from graphc.ir.types import DTYPES, FLOATS, Dim, Type, numpy_dtype
 from graphc.runtime import stages
-from graphc.runtime.executable import Native
+from graphc.runtime.executable import Native, compile_graph
 
 Array = np.ndarray[Any, Any]
 LENGTHS = (0, 1, 2, 15, 16, 17, 63, 64, 65, 130, 255, 256, 257, 300, 1000)
@@ -45,7 +45,9 @@ def compiled(name: str, types: list[Type], threads: int = 1, **attrs: Any) -> Na
     g = Graph(name)
     with g:
         g.outputs = [g.apply(primitive(name), [g.placeholder(t) for t in types], attrs)]
-    return Native(g, "O3", (), threads, unwrap=True, otherwise=None)
+    made = compile_graph(g, threads=threads, unwrap=True)
+    assert isinstance(made, Native)
+    return made
 
 
 def run(name: str, *xs: Array, threads: int = 1, **attrs: Any) -> Array:

@@ -111,3 +111,36 @@ def test_what_a_hook_must_not_return(result):
 def test_nothing_to_hook():
     with pytest.raises(GradientError, match="requires_grad_"):
         tensor([1.0]).register_hook(print)
+
+
+@pytest.mark.parametrize("register", ["register_hook", "register_prehook"])
+def test_hooks_of_nodes_return_as_many_gradients(register):
+    x = tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    handle = getattr(y.grad_fn, register)(lambda *gradients: (gradients[0][0],) * 5)
+    with pytest.raises(GradientError, match="as many gradients"):
+        y.sum().backward(retain_graph=True)
+    assert x.grad is None
+    handle.remove()
+    y.sum().backward()
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_hooks_of_a_function_node():
+    class Product(eager.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.save_for_backward(a, b)
+            return a * b
+
+        @staticmethod
+        def backward(ctx, g):
+            a, b = ctx.saved_tensors
+            return g * b, g * a
+
+    a, b = tensor(2.0, requires_grad=True), tensor(3.0, requires_grad=True)
+    y = Product.apply(a, b)
+    y.grad_fn.register_prehook(lambda outputs: (outputs[0] * 10.0,))
+    y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0], inputs[1] + outputs[0]))
+    y.backward()
+    assert (a.grad.item(), b.grad.item()) == (30.0, 30.0)

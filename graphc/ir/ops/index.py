@@ -107,8 +107,17 @@ def _scatter_infer(updates: Type, *indices: Type, axis: int, shape: Shape) -> Ty
 def _scatter_numpy(updates: Any, *indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
     updates = np.asarray(updates)
     out = np.zeros(shape, updates.dtype)
-    np.add.at(out, (slice(None),) * axis + indices, updates)
+    lead = (slice(None),) * axis
+    if updates.size < _WIDE * indices[0].size:
+        np.add.at(out, lead + indices, updates)
+        return out
+    for place in np.ndindex(indices[0].shape):  # in the same order, with a call per place that adds many items
+        out[lead + tuple(i[place] for i in indices)] += updates[lead + place]
     return out
+
+
+_WIDE = 256
+"""Items behind an index from which a loop in Python is faster than np.add.at."""
 
 
 def _scatter_vjp(g: Any, y: Any, updates: Any, *indices: Any, axis: int, shape: Shape) -> list[Any]:
