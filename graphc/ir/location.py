@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 
@@ -37,3 +40,9 @@ def user_location() -> Location:
             return Location(file, frame.f_lineno, frame.f_code.co_name)
         frame = frame.f_back
     return UNKNOWN
+
+
+def definition(f: Callable[..., Any]) -> Location | None:
+    """Where a function is written; None for a callable without code."""
+    code = getattr(inspect.unwrap(f), "__code__", None)
+    return Location(code.co_filename, code.co_firstlineno, code.co_name) if code else None
