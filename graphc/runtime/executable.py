@@ -61,7 +61,9 @@ def compile_graph(
     it that are not of the declared types, instead of raising.
     """
     if level == "O0":
-        return Reference(graph)
+        from graphc.passes.pipelines import optimize
+
+        return Reference(optimize(graph, level, disable))
     return Native(graph, level, disable, threads, unwrap=unwrap, otherwise=otherwise)
 
 
