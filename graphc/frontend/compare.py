@@ -55,7 +55,9 @@ class Comparison:
     gradient_difference: float | None
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<34}{left:>16}{right:>16}" for name, left, right in self._rows())
+        rows = list(self._rows())
+        width = max(len(name) for name, _, _ in rows)
+        return "\n".join(f"{name:<{width}}{left:>14}{right:>12}" for name, left, right in rows)
 
     __repr__ = __str__
 
