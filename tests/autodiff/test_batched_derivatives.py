@@ -110,7 +110,7 @@ def test_the_gradient_of_a_batch(c: PrimitiveCase) -> None:
 @pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
 @pytest.mark.parametrize("c", CASES, ids=str)
 def test_second_order_is_the_same_in_every_mix_of_modes(c: PrimitiveCase) -> None:
-    """<u, H v> of the energy on a graph: forward over reverse, reverse over forward, forward over forward; the tape's."""
+    """<u, H v> of the energy on a graph, by the three mixes with forward mode, is that of the tape by reverse twice."""
     rng = np.random.default_rng(2)
     arrays, places = c.arrays(), floats(c)
     us, vs = ([rng.standard_normal(arrays[k].shape) for k in places] for _ in "uv")
