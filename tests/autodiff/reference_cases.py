@@ -89,21 +89,21 @@ _REDUCTIONS: dict[str, Function] = {
     "var": lambda x: np.var(x, axis=1, ddof=1),
     "std": lambda x: np.std(x, axis=0),
     "max": _squared(lambda x: np.max(x, axis=1)),
-    "min": _squared(lambda x: np.min(x)),
+    "min": _squared(np.min),
     "ptp": _squared(lambda x: np.ptp(x, axis=0)),
     "cumsum": _squared(lambda x: np.cumsum(x, axis=1)),
     "cumprod": lambda x: np.cumprod(x, axis=1),
     "diff": _squared(lambda x: np.diff(x, n=2)),
     "softmax": lambda x: special.softmax(x, -1),
     "log_softmax": lambda x: special.log_softmax(x, -1),
-    "logsumexp": lambda x: special.logsumexp(x),
+    "logsumexp": special.logsumexp,
     "norm": np.linalg.norm,
     "norm 3": lambda x: np.linalg.norm(x, 3, axis=1),
     "norm inf": _squared(lambda x: np.linalg.norm(x, np.inf, axis=1)),
 }
 _SHAPES: dict[str, Function] = {
     "reshape": lambda x: x.reshape(2, 6),
-    "transpose": lambda x: np.transpose(x),
+    "transpose": np.transpose,
     "flip": lambda x: np.flip(x, 0),
     "rot90": np.rot90,
     "roll": lambda x: np.roll(x, (1, -1), (0, 1)),
@@ -201,7 +201,9 @@ def _corners() -> dict[str, Case]:
     found["ties of max"] = (lambda x: np.max(x, axis=0), _TIES)
     found["ties of min"] = (np.min, _TIES)
     found["arccosh"] = (np.arccosh, np.array([1.0, 2.0]))
-    pairs = {n: (getattr(np, n), (_LEFT, _RIGHT)) for n in "maximum minimum arctan2 hypot multiply divide".split()}
+    pairs = {
+        n: (getattr(np, n), (_LEFT, _RIGHT)) for n in ["maximum", "minimum", "arctan2", "hypot", "multiply", "divide"]
+    }
     return {f"corner: {n}": Case(f, (x,), True) for n, (f, x) in found.items()} | {
         f"corner: {n}": Case(f, xs, True) for n, (f, xs) in pairs.items()
     }

@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from autodiff.reference_cases import CASES, Case, points
 
 import graphc as gx
-
-from autodiff.reference_cases import CASES, Case, points
 
 EXPECTED = json.loads(Path(__file__).with_name("reference.json").read_text())
 
