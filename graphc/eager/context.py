@@ -21,14 +21,14 @@ def _no_node(result: int) -> Edge:
 
 
 class Context:
-    """Saved tensors, and attributes of the user's."""
+    """Saved tensors, and attributes of the user's, whose names have no underscore in front."""
 
     needs_input_grad: tuple[bool, ...] = ()
     """Per argument of `forward`, whether its gradient is wanted."""
 
     def __init__(self, name: str) -> None:
-        self.materializes = True
-        self.constant: tuple[Any, ...] = ()
+        self._materializes = True
+        self._constant: tuple[Any, ...] = ()
         self._node_of_result: Callable[[int], Edge] = _no_node
         self._name = name
         self._given: tuple[Any, ...] = ()
@@ -49,11 +49,11 @@ class Context:
 
     def mark_non_differentiable(self, *results: Any) -> None:
         """These results require no grad."""
-        self.constant = results
+        self._constant = results
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether `backward` gets zeros (the default) or None for results that nothing was computed from."""
-        self.materializes = value
+        self._materializes = value
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -84,7 +84,7 @@ class Context:
         self._saved = packed(self._given)
         if self._given_forward is not None:
             self._saved_forward, self._given_forward = packed(self._given_forward), ()
-        self._given = self.constant = ()
+        self._given = self._constant = ()
         self._number = next_number()
 
     @contextmanager

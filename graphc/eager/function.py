@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from graphc.eager.context import Context
 from graphc.eager.function_node import FunctionNode, ResultNode
 from graphc.eager.modes import GradMode, mode
+from graphc.eager.once import once_differentiable
 from graphc.eager.tensor import Tensor, wrapped
 from graphc.errors import UnsupportedError
 from graphc.ir.location import user_location
@@ -86,3 +87,6 @@ class Function:
 def _recorded(node: FunctionNode, results: Sequence[Any]) -> list[Any]:
     """The results on the tape; what has no gradient stays as it is."""
     return [wrapped(r.array, ResultNode(node, k)) if node.differentiates(k) else r for k, r in enumerate(results)]
+
+
+__all__ = ["Function", "once_differentiable"]

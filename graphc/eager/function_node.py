@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from graphc.eager.context import Context
+from graphc.eager.hooks import Hook, RemovableHandle
 from graphc.eager.modes import GradMode
-from graphc.eager.node import AccumulateGrad, Node
+from graphc.eager.node import UNDEFINED, AccumulateGrad, Node
 from graphc.eager.returned import counted, gradient_like, tangent_like
 from graphc.eager.tape import grad
 from graphc.eager.tensor import Tensor, wrapped
@@ -43,7 +44,7 @@ class FunctionNode(Node):
         self, function: type[Function], context: Context, arguments: Sequence[Any], results: Sequence[Any]
     ) -> None:
         super().__init__([a.edge if isinstance(a, Tensor) else None for a in arguments])
-        constant = {id(r) for r in context.constant}
+        constant = {id(r) for r in context._constant}
         self._function = function
         self._context = context
         self._arguments = [_Kind.of(a) for a in arguments]
@@ -60,8 +61,8 @@ class FunctionNode(Node):
         return kind is not None and kind[1].kind == "f" and result not in self._constant
 
     def pull(self, g: dict[int, Any], record: bool) -> Sequence[Any]:
-        parts = self._pulled(self._tensors(g, self._results))
-        return [None if p is None else p if record else p.array for p in parts]
+        parts = self._pulled(self.gradients(g))
+        return [UNDEFINED if p is None else p if record else p.array for p in parts]
 
     def push(self, tangents: Sequence[Any], record: bool) -> Any:
         """A dict from the numbers of results to their tangents."""
@@ -73,12 +74,21 @@ class FunctionNode(Node):
     def release(self) -> None:
         self._context.release()
 
+    def gradients(self, g: Any) -> tuple[Any, ...]:
+        return tuple(self._tensors(g, self._results))
+
+    def cotangent(self, gradients: Sequence[Any]) -> Any:
+        return dict(enumerate(gradients))
+
     def _pulled(self, gradients: Iterable[Tensor | None]) -> list[Tensor | None]:
         """What `backward` gives, one per argument and of its type."""
-        with self._context.running(lambda k: ResultNode(self, k)):
+        with self._context.running(self._node_of_result):
             returned = self._function.backward(self._context, *gradients)
         parts = counted(self._function, "backward", returned, len(self.edges), "argument of forward")
         return [None if self.edges[k] is None else self._fitted(p, k) for k, p in enumerate(parts)]
+
+    def _node_of_result(self, k: int) -> ResultNode | None:
+        return ResultNode(self, k) if self.differentiates(k) else None
 
     def _fitted(self, part: Any, argument: int) -> Tensor | None:
         kind = self._arguments[argument]
@@ -94,12 +104,12 @@ class FunctionNode(Node):
             if g is not None:
                 yield as_eager(g)
             else:
-                yield wrapped(np.zeros(*kind)) if kind is not None and self._context.materializes else None
+                yield wrapped(np.zeros(*kind)) if kind is not None and self._context._materializes else None
 
     # ------------------------------------------------------------------------------------------------ forward mode
 
     def _by_rule(self, ts: _Tangents) -> dict[int, Tensor | None]:
-        with self._context.running(lambda k: ResultNode(self, k), forward=True):
+        with self._context.running(self._node_of_result, forward=True):
             returned = self._function.jvp(self._context, *ts)
         parts = counted(self._function, "jvp", returned, len(self._results), "result of forward")
         return {
@@ -160,6 +170,12 @@ class ResultNode(Node):
     @property
     def next_functions(self) -> tuple[tuple[Node | AccumulateGrad | None, int], ...]:
         return self.call.next_functions
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        return self.call.register_hook(hook)
+
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
+        return self.call.register_prehook(hook)
 
     def pull(self, g: Any, record: bool) -> Sequence[Any]:
         return ({self._number: g},)

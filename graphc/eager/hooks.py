@@ -13,18 +13,30 @@ from graphc.ir.location import user_location
 if TYPE_CHECKING:
     from graphc.eager.tensor import Tensor
 
-Hook = Callable[[Any], Any]
+Hook = Callable[..., Any]
 
 
 class Hooks:
-    """Those of one tensor, in the order in which they were registered, and the type of its gradient."""
+    """Those of one tensor, with the type of its gradient, and of the node that made it; in order of registration.
 
-    __slots__ = ("after", "before", "dtype", "shape")
+    `before` see the gradient of a tensor when it is complete, `after` a leaf whose `.grad` was added to; `outputs` see
+    the gradients that enter a node, `inputs` those that leave it as well.
+    """
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.shape, self.dtype = shape, dtype
+    __slots__ = ("after", "before", "dtype", "inputs", "outputs", "shape")
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __init__(self) -> None:
         self.before: dict[int, Hook] = {}
         self.after: dict[int, Hook] = {}
+        self.outputs: dict[int, Hook] = {}
+        self.inputs: dict[int, Hook] = {}
+
+    def of_type(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Hooks:
+        self.shape, self.dtype = shape, dtype
+        return self
 
     def replaced(self, gradient: Tensor) -> Tensor:
         """What the hooks make of a gradient: each sees what the one before it returned, None keeps it."""
@@ -33,6 +45,20 @@ class Hooks:
             if result is not None:
                 gradient = self._checked(result, type(gradient))
         return gradient
+
+    def replaced_outputs(self, gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+        """What the hooks of a node make of the gradients that enter it."""
+        for hook in list(self.outputs.values()):
+            gradients = _counted(hook(gradients), gradients)
+        return gradients
+
+    def replaced_inputs(
+        self, gradients: tuple[Tensor | None, ...], entered: tuple[Tensor | None, ...]
+    ) -> tuple[Tensor | None, ...]:
+        """What the hooks of a node make of the gradients that leave it."""
+        for hook in list(self.inputs.values()):
+            gradients = _counted(hook(gradients, entered), gradients)
+        return gradients
 
     def _checked(self, result: Any, tensor: type[Tensor]) -> Tensor:
         if isinstance(result, tensor) and (result.shape, result.dtype) == (self.shape, self.dtype):
@@ -43,6 +69,21 @@ class Hooks:
             got=f"{result.dtype}, shape {result.shape}" if isinstance(result, tensor) else repr(result)[:60],
             loc=user_location(),
         )
+
+
+def _counted(result: Any, gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+    """As many gradients as there were; None keeps them."""
+    if result is None:
+        return gradients
+    returned = result if isinstance(result, tuple | list) else (result,)
+    if len(returned) != len(gradients):
+        raise GradientError(
+            "a hook of a node returns None or as many gradients as it was given",
+            expected=str(len(gradients)),
+            got=str(len(returned)),
+            loc=user_location(),
+        )
+    return tuple(returned)
 
 
 class RemovableHandle:

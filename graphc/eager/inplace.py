@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.eager.casts import Casts
+from graphc.eager.new import New
 from graphc.numpy import elementwise as ew
 from graphc.numpy import formulas as fm
 from graphc.numpy import special
@@ -17,7 +17,7 @@ from graphc.numpy import special
 Function = Callable[..., Any]
 
 
-class InPlace(Casts):
+class InPlace(New):
     """`_update(f, *others)` is x = f(x, *others) and `_overwrite(value, key)` is x[key] = value, in x's memory."""
 
     __slots__ = ()

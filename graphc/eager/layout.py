@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,7 @@ import numpy as np
 from graphc.eager.values import Values
 from graphc.errors import ShapeError
 from graphc.ir.location import user_location
-from graphc.ir.ops import shape as views
 from graphc.ir.types import Type, short_dtype
-from graphc.numpy import movement
 from graphc.numpy.axes import normalize_axis
 
 Shape = tuple[int, ...]
@@ -39,8 +36,6 @@ class Layout(Values):
 
     __slots__ = ()
 
-    layout = "strided"
-
     @property
     def type(self) -> Type:
         return Type(short_dtype(self.array.dtype), self.array.shape)
@@ -59,12 +54,6 @@ class Layout(Values):
     def size(self) -> Size:
         """`x.size` is the number of elements, `x.size()` the shape, `x.size(n)` an extent."""
         return Size(self.array.shape)
-
-    def numel(self) -> int:
-        return int(self.array.size)
-
-    def dim(self) -> int:
-        return int(self.array.ndim)
 
     # ----------------------------------------------------------------------------------------------------- memory
 
@@ -101,36 +90,3 @@ class Layout(Values):
                 loc=user_location(),
             )
         return y
-
-    def view_as(self, other: Any) -> Any:
-        return self.view(other.shape)
-
-    def expand(self, *shape: Any) -> Any:
-        """The same memory with axes of extent 1 repeated; -1 keeps an extent.  Raises ShapeError for others."""
-        asked = flat(shape)
-        new = len(asked) - len(self.shape)
-        kept = [self.shape[k - new] if e == -1 and k >= new else e for k, e in enumerate(asked)]
-        return views.expand(self, shape=tuple(kept))
-
-    def expand_as(self, other: Any) -> Any:
-        return self.expand(other.shape)
-
-    def unsqueeze(self, dim: int) -> Any:
-        return movement.expand_dims(self, dim)
-
-    def permute(self, *dims: Any) -> Any:
-        return movement.transpose(self, flat(dims))
-
-    def t(self) -> Any:
-        """A matrix transposed; a vector as it is.  Raises ShapeError for more axes."""
-        if len(self.shape) > 2:
-            raise ShapeError(
-                "t() is of a matrix", got=f"shape {self.shape}", fix="x.swapaxes(i, j)", loc=user_location()
-            )
-        return movement.transpose(self)
-
-
-def flat(shape: Sequence[Any]) -> Shape:
-    """`f(2, 3)` and `f((2, 3))`"""
-    given = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-    return tuple(given)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from graphc.eager.hooks import Hook, Hooks, RemovableHandle
 from graphc.eager.reads import inferred, unread
 from graphc.eager.versions import last_change, next_number
 from graphc.errors import GradientError
@@ -18,7 +19,6 @@ from graphc.ir.types import Shape, Type
 if TYPE_CHECKING:
     import weakref
 
-    from graphc.eager.hooks import Hooks
     from graphc.eager.tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -108,6 +108,32 @@ class Node:
         """The result has just been copied to that memory, and lives on there."""
         self.sequence = next_number()
 
+    # ------------------------------------------------------------------------------------------------------- hooks
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node has computed the first from the second.
+
+        Both are tuples of tensors, or None for zero; what it returns, unless None, takes the place of grad_inputs.
+        """
+        return RemovableHandle(self.all_hooks().inputs, hook)
+
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(grad_outputs)` before; what it returns, unless None, takes their place."""
+        return RemovableHandle(self.all_hooks().outputs, hook)
+
+    def all_hooks(self) -> Hooks:
+        if self.hooks is None:
+            self.hooks = Hooks()
+        return self.hooks
+
+    def gradients(self, g: Any) -> tuple[Any, ...]:
+        """The cotangent that `pull` takes as one per result."""
+        return (g,)
+
+    def cotangent(self, gradients: Sequence[Any]) -> Any:
+        """The inverse of `gradients`."""
+        return gradients[0]
+
     def __repr__(self) -> str:
         return f"<{self.name()}>"
 
@@ -193,6 +219,9 @@ class AccumulateGrad:
     def __repr__(self) -> str:
         return f"<{self.name()}>"
 
+
+UNDEFINED: Any = object()
+"""What a rule of the user's gives for an operand that gets no gradient at all, not even zero."""
 
 Edge: TypeAlias = "Node | Tensor | None"
 Saved: TypeAlias = "Array | Blank"

@@ -17,7 +17,7 @@ import numpy as np
 from graphc.eager.absent import MASKING, Cotangent, plain
 from graphc.eager.hooks import Hooks
 from graphc.eager.modes import GradMode
-from graphc.eager.node import Edge, Node, TapeNode
+from graphc.eager.node import UNDEFINED, Edge, Node, TapeNode
 from graphc.eager.select import SelectionNode
 from graphc.eager.tensor import Tensor, wrapped
 from graphc.errors import GradientError
@@ -64,19 +64,27 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     *,
-    allow_unused: bool = False,
+    allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, each of its input's shape; no `.grad` is changed.
 
     An input that no output depends on is an error; with `allow_unused` its gradient is None, with `materialize_grads`
-    zeros.  With `is_grads_batched` cotangents have another axis in front, one pass is made for each of its items, and
-    so do the gradients.  Other arguments and errors as in `backward`.
+    (which allows it, and raises GradientError beside `allow_unused=False`) zeros.  With `is_grads_batched` cotangents
+    have another axis in front, one pass is made for each of its items, and so do the gradients.  Other arguments and
+    errors as in `backward`.
     """
     if is_grads_batched:
         one = partial(grad, outputs, inputs, allow_unused=allow_unused, materialize_grads=materialize_grads)
         return _batched(one, _listed(grad_outputs), retain_graph, create_graph)
+    if materialize_grads and allow_unused is False:
+        raise GradientError(
+            "zeros for unused inputs, which are not allowed",
+            got="materialize_grads=True, allow_unused=False",
+            fix="grad(..., materialize_grads=True) alone",
+            loc=user_location(),
+        )
     xs = required(inputs, "an input")
     sweep = _Sweep(create_graph, create_graph if retain_graph is None else retain_graph)
     sweep.run(required(outputs, "the output"), grad_outputs, xs)
@@ -175,12 +183,15 @@ class _Sweep:
         edges = [e if self._useful is None or e in self._useful else None for e in node.edges]
         if all(e is None for e in edges):
             return
-        parts = node.pull(self._masked(node, g) if self._masks else g, self._create_graph)
+        parts = self._pulled(node, g) if node.hooks is None else self._watched(node, node.hooks, g)
         if not self._retain_graph:
             node.release()
         for edge, part in zip(edges, parts, strict=True):
             if edge is not None:
                 self._send(edge, part)
+
+    def _pulled(self, node: Node, g: Any) -> Sequence[Any]:
+        return node.pull(self._masked(node, g) if self._masks else g, self._create_graph)
 
     def _masked(self, node: Node, g: Any) -> Any:
         """A cotangent as the rule of the node should have it; a user's gets plain numbers."""
@@ -190,7 +201,20 @@ class _Sweep:
             return _plain_parts(g)
         return Cotangent(g) if node.op in MASKING and g is not None and not isinstance(g, Cotangent) else g
 
+    def _watched(self, node: Node, hooks: Hooks, g: Any) -> Sequence[Any]:
+        """What the node hands on, as its own hooks want it."""
+        if not (hooks.outputs or hooks.inputs):
+            return self._pulled(node, g)
+        entered = hooks.replaced_outputs(tuple(map(_tensor, node.gradients(_plain_parts(g)))))
+        parts = node.pull(node.cotangent([self._part(e) for e in entered]), self._create_graph)
+        return [self._part(p) for p in hooks.replaced_inputs(tuple(map(_tensor, parts)), entered)]
+
+    def _part(self, g: Tensor | None) -> Any:
+        return None if g is None else self._bare(g)
+
     def _send(self, edge: Edge, part: Any) -> None:
+        if part is UNDEFINED:
+            return
         known = self._cotangents.get(edge, _MISSING)
         if known is _MISSING:
             self._cotangents[edge] = part
@@ -294,6 +318,13 @@ def as_tensor(g: Any, t: Tensor | Hooks) -> Tensor:
     g = plain(g)
     if g is None:
         return wrapped(np.zeros(t.shape, t.dtype))
+    return g if isinstance(g, Tensor) else wrapped(np.asarray(g))
+
+
+def _tensor(g: Any) -> Tensor | None:
+    """A part as hooks of a node see it."""
+    if g is None or g is UNDEFINED:
+        return None
     return g if isinstance(g, Tensor) else wrapped(np.asarray(g))
 
 

@@ -120,10 +120,10 @@ class Tensor(InPlace):
             return Tensor.__graphc_bind__(matmul, (self, other), {})
         return super().__matmul__(other)
 
-    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        if axis is None and dtype is None and not keepdims and self.array.dtype.kind == "f":
+    def sum(self, *args: Any, **options: Any) -> Any:
+        if not args and not options and self.array.dtype.kind == "f":
             return Tensor.__graphc_bind__(sum_, (self,), {"axes": tuple(range(self.array.ndim))})
-        return super().sum(axis, dtype, keepdims)
+        return super().sum(*args, **options)
 
     def clone(self) -> Tensor:
         """A copy in memory of its own, through which gradients pass."""
@@ -278,15 +278,11 @@ class Tensor(InPlace):
                 loc=user_location(),
             )
         node = self.grad_fn
-        known = self._hooks if node is None else node.hooks
-        if known is not None:
-            return known
-        made = Hooks(self.shape, self.dtype)
-        if node is None:
-            self._hooks = made
-        else:
-            node.hooks = made
-        return made
+        if node is not None:
+            return node.all_hooks().of_type(self.shape, self.dtype)
+        if self._hooks is None:
+            self._hooks = Hooks().of_type(self.shape, self.dtype)
+        return self._hooks
 
     def backward(
         self,

@@ -44,9 +44,9 @@ class _Call:
     def __init__(
         self, function: type[eager.Function], context: Context, arguments: Sequence[Any], results: Sequence[Any]
     ) -> None:
-        constant, context.constant = {id(r) for r in context.constant}, ()
+        constant, context._constant = {id(r) for r in context._constant}, ()
         self.function = function
-        self.materializes = context.materializes
+        self.materializes = context._materializes
         self.results = results
         self.moving = [is_tensor(r) and is_float(r) and id(r) not in constant for r in results]
         self.arguments = Nest.of(list(arguments), is_tensor)

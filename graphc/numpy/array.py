@@ -18,11 +18,13 @@ from graphc.numpy import dispatch, indexing, linear_algebra, movement
 from graphc.numpy import elementwise as ew
 from graphc.numpy import formulas as fm
 from graphc.numpy import reductions as rd
-from graphc.numpy.axes import Axis, static_extent
+from graphc.numpy.axes import static_extent
 from graphc.numpy.joining import repeat, unstack
+from graphc.numpy.pytorch import reductions, shapes
+from graphc.numpy.pytorch.methods import Methods, either
 
 
-class Array:
+class Array(Methods):
     """Operators, methods, and NumPy's protocols (`__array_ufunc__`, `__array_function__`) of a tensor.
 
     Comparisons are elementwise, so tensors hash and compare in containers by identity.
@@ -245,8 +247,9 @@ class Array:
     def ravel(self) -> Any:
         return movement.ravel(self)
 
-    def flatten(self) -> Any:
-        return movement.ravel(self)
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
+        """As a vector, or PyTorch's: the axes from one to another as one."""
+        return shapes.flatten(self, start_dim, end_dim)
 
     def transpose(self, *axes: Any) -> Any:
         """`x.transpose()`, `x.transpose(1, 0)` or `x.transpose((1, 0))`."""
@@ -256,41 +259,18 @@ class Array:
     def swapaxes(self, axis1: int, axis2: int) -> Any:
         return movement.swapaxes(self, axis1, axis2)
 
-    def squeeze(self, axis: Axis = None) -> Any:
-        return movement.squeeze(self, axis)
-
-    def sum(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return rd.sum(self, axis, dtype, keepdims)
-
-    def prod(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return rd.prod(self, axis, dtype, keepdims)
-
-    def mean(self, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return rd.mean(self, axis, dtype, keepdims)
-
-    def var(self, axis: Axis = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-        return rd.var(self, axis, dtype, ddof, keepdims)
-
-    def std(self, axis: Axis = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-        return rd.std(self, axis, dtype, ddof, keepdims)
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        return rd.max(self, axis, keepdims)
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        return rd.min(self, axis, keepdims)
-
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Any:
-        return rd.argmax(self, axis, keepdims)
-
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Any:
-        return rd.argmin(self, axis, keepdims)
-
-    def any(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        return rd.any(self, axis, keepdims)
-
-    def all(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        return rd.all(self, axis, keepdims)
+    squeeze = either("squeeze", movement.squeeze, shapes.squeeze)
+    sum = either("sum", rd.sum, reductions.sum)
+    prod = either("prod", rd.prod, reductions.prod)
+    mean = either("mean", rd.mean, reductions.mean)
+    var = either("var", rd.var, reductions.var)
+    std = either("std", rd.std, reductions.std)
+    max = either("max", rd.max, reductions.max)
+    min = either("min", rd.min, reductions.min)
+    argmax = either("argmax", rd.argmax, reductions.argmax)
+    argmin = either("argmin", rd.argmin, reductions.argmin)
+    any = either("any", rd.any, reductions.any)
+    all = either("all", rd.all, reductions.all)
 
     def cumsum(self, axis: int | None = None, dtype: Any = None) -> Any:
         return rd.cumsum(self, axis, dtype)

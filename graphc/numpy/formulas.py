@@ -100,19 +100,25 @@ def sinc(x: Any) -> Any:
 # -------------------------------------------------------------------------------- sums of exponentials and powers
 
 
+def log_of_sum(x: Any, y: Any, difference: Any, exp: Function = ew.exp, log1p: Function = ew.log1p) -> Any:
+    """log(exp(x) + exp(y)), given x - y.  Smooth in x = y: a choice has one side's derivatives there, not none."""
+    above = ew.greater(difference, 0)
+    return ew.add(where(above, x, y), log1p(exp(where(above, ew.negative(difference), difference))))
+
+
 def _difference(x: Any, y: Any) -> Any:
-    """|x - y|, 0 for equal infinities."""
-    return ew.absolute(where(ew.equal(x, y), 0, ew.subtract(x, y)))
+    """x - y, 0 for equal infinities."""
+    return where(ew.logical_and(ew.equal(x, y), isinf(x)), 0, ew.subtract(x, y))
 
 
 @formula(np.logaddexp)
 def logaddexp(x: Any, y: Any) -> Any:
-    return ew.add(ew.maximum(x, y), ew.log1p(ew.exp(ew.negative(_difference(x, y)))))
+    return log_of_sum(x, y, _difference(x, y))
 
 
 @formula(np.logaddexp2)
 def logaddexp2(x: Any, y: Any) -> Any:
-    return ew.add(ew.maximum(x, y), ew.log2(ew.add(1, ew.exp2(ew.negative(_difference(x, y))))))
+    return log_of_sum(x, y, _difference(x, y), ew.exp2, lambda t: ew.log2(ew.add(1, t)))
 
 
 @formula(np.float_power)
@@ -130,6 +136,12 @@ def raised(x: Any, exponent: Any) -> Any:
         if exponent == -1 and is_float(x):
             return reciprocal(x)
     return ew.power(x, exponent)
+
+
+def length(squares: Any, exponent: float = 0.5) -> Any:
+    """squares ** exponent, of what is not negative, with derivative 0 at 0: that of a norm."""
+    is_zero = ew.equal(squares, 0)
+    return where(is_zero, 0, raised(where(is_zero, 1, squares), exponent))
 
 
 # ------------------------------------------------------------------------------------ remainders, parts, rounding
@@ -250,26 +262,32 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:  # noqa: A002
-    """a, at least a_min (or min) and at most a_max (or max); None bounds nothing. The upper bound wins."""
+    """a, at least a_min (or min) and at most a_max (or max); None bounds nothing. The upper bound wins.
+
+    An item at a bound is inside, and takes the whole gradient (torch.clamp), where `maximum` would share it.
+    """
     low, high = a_min if min is None else min, a_max if max is None else max
-    raised = as_tensor(a) if low is None else ew.maximum(a, low)
-    return raised if high is None else ew.minimum(raised, high)
+    raised = as_tensor(a) if low is None else _bounded(a, low, ew.less)
+    return raised if high is None else _bounded(raised, high, ew.greater)
+
+
+def _bounded(a: Any, bound: Any, outside: Function) -> Any:
+    """The bound where a is outside of it, or the bound is NaN."""
+    beyond = outside(a, bound)
+    known = isinstance(bound, int | float) and not math.isnan(bound)
+    return where(beyond if known else ew.logical_or(beyond, ew.isnan(bound)), bound, a)
 
 
 @formula(np.fmax)
 def fmax(x: Any, y: Any) -> Any:
     """The larger; a number rather than NaN."""
-    return _without_nan(ew.maximum, x, y)
+    return where(ew.logical_or(ew.greater_equal(x, y), ew.isnan(y)), x, y)
 
 
 @formula(np.fmin)
 def fmin(x: Any, y: Any) -> Any:
     """The smaller; a number rather than NaN."""
-    return _without_nan(ew.minimum, x, y)
-
-
-def _without_nan(choose: Function, x: Any, y: Any) -> Any:
-    return where(ew.isnan(x), y, where(ew.isnan(y), x, choose(x, y)))
+    return where(ew.logical_or(ew.less_equal(x, y), ew.isnan(y)), x, y)
 
 
 @formula(np.heaviside)

@@ -9,6 +9,7 @@ from typing import Any
 from graphc.errors import AxisError, UnsupportedError
 from graphc.ir.location import user_location
 from graphc.numpy import elementwise as ew
+from graphc.numpy import formulas as fm
 from graphc.numpy import reductions as rd
 from graphc.numpy.axes import Axis, normalize_axes
 from graphc.numpy.linear_algebra import cross, dot, matmul, outer, tensordot, vecdot
@@ -17,7 +18,7 @@ from graphc.numpy.promote import as_tensor, cast_to, to_bool, to_float
 
 
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:  # noqa: A002 - NumPy's name
-    """A vector norm over one axis, a matrix norm over two, the 2-norm of all items by default.
+    """A vector norm over one axis, a matrix norm over two, the 2-norm of all items by default; its gradient at 0 is 0.
 
     ord of a vector: any number, inf, -inf or 0; of a matrix: "fro", 1, -1, inf, -inf.  Raises UnsupportedError for
     the norms of a matrix that need its singular values.
@@ -44,13 +45,14 @@ def _vector_norm(x: Any, order: float, axis: Axis, keepdims: bool) -> Any:
     if order == 1:
         return rd.sum(size, axis, None, keepdims)
     if order == 2:
-        return ew.sqrt(rd.sum(ew.multiply(x, x), axis, None, keepdims))
-    return ew.power(rd.sum(ew.power(size, order), axis, None, keepdims), 1 / order)
+        return fm.length(rd.sum(ew.multiply(x, x), axis, None, keepdims))
+    powers = fm.length(size, order) if order < 1 else ew.power(size, order)
+    return fm.length(rd.sum(powers, axis, None, keepdims), 1 / order)
 
 
 def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if order is None or order == "fro":
-        return ew.sqrt(rd.sum(ew.multiply(x, x), axes, None, keepdims))
+        return fm.length(rd.sum(ew.multiply(x, x), axes, None, keepdims))
     if order not in (1, -1, math.inf, -math.inf):
         raise UnsupportedError(
             "this matrix norm needs singular values",

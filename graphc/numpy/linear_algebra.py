@@ -154,7 +154,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     """The matrix with these items on its k-th diagonal."""
     x = reshape(v, -1)
     n = x.shape[0]
-    square = fm.where(_triangle(x, (n, n), "eq", 0), expand_dims(x, 1), cast_to(np.asarray(0), x.dtype))
+    square = fm.where(triangle(x, (n, n), "eq", 0), expand_dims(x, 1), cast_to(np.asarray(0), x.dtype))
     return pad(square, ((max(-k, 0), max(k, 0)), (max(k, 0), max(-k, 0)))) if k else square
 
 
@@ -170,10 +170,10 @@ def triu(m: Any, k: int = 0) -> Any:
 
 def _masked(m: Any, relation: str, k: int) -> Any:
     x = as_tensor(m)
-    return fm.where(_triangle(x, tuple(x.shape)[-2:], relation, k), x, cast_to(np.asarray(0), x.dtype))
+    return fm.where(triangle(x, tuple(x.shape)[-2:], relation, k), x, cast_to(np.asarray(0), x.dtype))
 
 
-def _triangle(like: Any, shape: tuple[Any, ...], relation: str, k: int) -> Any:
+def triangle(like: Any, shape: tuple[Any, ...], relation: str, k: int) -> Any:
     """row + k against column."""
     compare = {"ge": ew.greater_equal, "le": ew.less_equal, "eq": ew.equal}[relation]
     return compare(ew.add(position(like, shape, 0), k), position(like, shape, 1))

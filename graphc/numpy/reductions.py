@@ -93,8 +93,8 @@ def var(
 def std(
     a: Any, axis: Axis = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, *, correction: Any = None
 ) -> Any:
-    """The square root of `var`."""
-    return ew.sqrt(var(a, axis, dtype, ddof, keepdims, correction=correction))
+    """The square root of `var`; where that is zero, so is the gradient."""
+    return fm.length(var(a, axis, dtype, ddof, keepdims, correction=correction))
 
 
 def average(a: Any, axis: Axis = None, weights: Any = None, keepdims: bool = False) -> Any:

@@ -70,19 +70,20 @@ def exp10(x: Any, /) -> Any:
 def xlogy(x: Any, y: Any, /) -> Any:
     """x log(y), 0 where x is 0 and y no NaN."""
     x, y = _floats(x, y)
-    safe = fm.where(_vanishes(x, y), 1, y)
+    safe = fm.where(_vanishes(x, y, 0), 1, y)
     return ew.multiply(x, ew.log(safe))
 
 
 def xlog1py(x: Any, y: Any, /) -> Any:
     """x log(1 + y), 0 where x is 0 and y no NaN."""
     x, y = _floats(x, y)
-    safe = fm.where(_vanishes(x, y), 0, y)
+    safe = fm.where(_vanishes(x, y, -1), 0, y)
     return ew.multiply(x, ew.log1p(safe))
 
 
-def _vanishes(x: Any, y: Any) -> Any:
-    return ew.logical_and(ew.equal(x, 0), ew.invert(ew.isnan(y)))
+def _vanishes(x: Any, y: Any, pole: float) -> Any:
+    """Where x is 0 beside a logarithm that is not finite: from the pole downwards, and of infinity."""
+    return ew.logical_and(ew.equal(x, 0), ew.logical_or(ew.less_equal(y, pole), ew.equal(y, math.inf)))
 
 
 def entr(x: Any, /) -> Any:
@@ -128,7 +129,7 @@ def huber(delta: Any, r: Any, /) -> Any:
 def softplus(x: Any, /) -> Any:
     """log(1 + exp(x))"""
     x = to_float(x)
-    return ew.add(ew.maximum(x, 0), ew.log1p(ew.exp(ew.negative(ew.absolute(x)))))
+    return fm.log_of_sum(x, cast_to(as_tensor(0), x.dtype), x)
 
 
 def relu(x: Any, /) -> Any:
@@ -145,7 +146,8 @@ def leaky_relu(x: Any, /, negative_slope: float = 0.01) -> Any:
 def elu(x: Any, /, alpha: float = 1.0) -> Any:
     """x above zero, alpha (exp(x) - 1) below."""
     x = to_float(x)
-    return fm.where(ew.greater(x, 0), x, ew.multiply(alpha, ew.expm1(ew.minimum(x, 0))))
+    above = ew.greater(x, 0)
+    return fm.where(above, x, ew.multiply(alpha, ew.expm1(fm.where(above, 0, x))))
 
 
 def silu(x: Any, /) -> Any:

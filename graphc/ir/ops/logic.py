@@ -47,20 +47,20 @@ shr: Primitive = elementwise(
 )
 
 
-def _shares(wins: Any, ties: Any, like: Any) -> Any:
-    """The winner takes the cotangent, equals take half of it each (PyTorch's and JAX's rule)."""
-    rest = select(wins, constant_like(1, like), constant_like(0, like))
+def _shares(loses: Any, ties: Any, like: Any) -> Any:
+    """Who does not lose takes the cotangent, equals half of it each; beside a NaN nobody loses (PyTorch's rule)."""
+    rest = select(loses, constant_like(0, like), constant_like(1, like))
     return select(ties, constant_like(0.5, like), rest)
 
 
 maximum: Primitive = elementwise(
     "maximum", np.maximum, lambda b, x, y: b.maximum(x, y),
-    lambda z, x, y: (_shares(gt(x, y), eq(x, y), z), _shares(gt(y, x), eq(x, y), z)),
+    lambda z, x, y: (_shares(lt(x, y), eq(x, y), z), _shares(lt(y, x), eq(x, y), z)),
     dtypes=NUMBERS, cases=binary(), traits_="commutative",
 )  # fmt: skip
 minimum: Primitive = elementwise(
     "minimum", np.minimum, lambda b, x, y: b.minimum(x, y),
-    lambda z, x, y: (_shares(lt(x, y), eq(x, y), z), _shares(lt(y, x), eq(x, y), z)),
+    lambda z, x, y: (_shares(gt(x, y), eq(x, y), z), _shares(gt(y, x), eq(x, y), z)),
     dtypes=NUMBERS, cases=binary(), traits_="commutative",
 )  # fmt: skip
 

@@ -175,7 +175,8 @@ def _integer_power(b: Any, x: Any, y: Any) -> Any:
 
 def _power_partials(z: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """y x^(y-1), which is 0 for y = 0 whatever x; z log x, which is 0 for x = 0 (its limit for y > 0)."""
-    left = select(eq(y, constant_like(0, y)), constant_like(0, z), mul(y, power(x, sub(y, 1))))
+    is_constant = eq(y, constant_like(0, y))
+    left = select(is_constant, constant_like(0, z), mul(y, power(select(is_constant, _one(x), x), sub(y, 1))))
     return left, mul(z, log(select(eq(x, constant_like(0, x)), _one(x), x)))
 
 

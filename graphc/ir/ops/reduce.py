@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import AxisError, DTypeError, ShapeError
 from graphc.ir.location import user_location
-from graphc.ir.ops.arithmetic import cast, div, mul
+from graphc.ir.ops.arithmetic import cast, div, mul, sub
 from graphc.ir.ops.batching import Rule, batch_only_operand, shifted
 from graphc.ir.ops.logic import eq, select
 from graphc.ir.ops.shape import expand, reshape
@@ -104,15 +104,20 @@ def _extreme_jvp(ts: Sequence[Any], y: Any, x: Any, *, axes: Axes) -> Any:
 
 
 def _prod_partial(x: Any, axes: Axes) -> Any:
-    """The product of all the other items, right with zeros among them: nothing is divided by a zero."""
+    """The product of all the other items, right with zeros among them: nothing is divided by a zero.
+
+    Zeros are symbols here, so that the derivatives of this are right too: with one zero z the product of the others is
+    z itself elsewhere, and with two it is for each the other one, their sum without it.
+    """
     shape, one, zero = type_of(x).shape, constant_like(1, x), constant_like(0, x)
     is_zero = eq(x, zero)
-    safe = select(is_zero, one, x)
+    safe, zeros = select(is_zero, one, x), select(is_zero, x, zero)
     nonzero = restore(prod(safe, axes=axes), shape, axes)
     count = restore(sum_(cast(is_zero, dtype=type_of(x).dtype), axes=axes), shape, axes)
-    at_zero = select(eq(count, one), nonzero, zero)
-    elsewhere = select(eq(count, zero), div(nonzero, safe), zero)
-    return select(is_zero, at_zero, elsewhere)
+    single = restore(sum_(zeros, axes=axes), shape, axes)
+    at_zero = select(eq(count, one), one, select(eq(count, constant_like(2, x)), sub(single, zeros), zero))
+    elsewhere = select(eq(count, zero), one, select(eq(count, one), single, zero))
+    return mul(div(nonzero, safe), select(is_zero, at_zero, elsewhere))
 
 
 def _prod_vjp(g: Any, y: Any, x: Any, *, axes: Axes) -> list[Any]:
