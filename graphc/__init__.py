@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from graphc import eager, errors, numpy
     from graphc.autodiff.check import check_grads
     from graphc.frontend.checkpoint import checkpoint
+    from graphc.frontend.compare import compare
     from graphc.frontend.custom import custom_jvp, custom_vjp
     from graphc.frontend.define import gradients, placeholder, variable
     from graphc.frontend.jacobian import hessian, hvp, jacobian
@@ -36,6 +37,7 @@ _HOMES = {
     "Session": "runtime.session",
     "check_grads": "autodiff.check",
     "checkpoint": "frontend.checkpoint",
+    "compare": "frontend.compare",
     "custom_jvp": "frontend.custom",
     "custom_vjp": "frontend.custom",
     "grad": "frontend.transforms",
@@ -62,6 +64,7 @@ __all__ = [
     "__version__",
     "check_grads",
     "checkpoint",
+    "compare",
     "custom_jvp",
     "custom_vjp",
     "eager",

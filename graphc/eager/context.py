@@ -13,6 +13,12 @@ from graphc.eager.versions import last_change, next_number
 Place: TypeAlias = "Edge | int"
 """Where a saved tensor is on the tape; of a result, its number: a node does not refer to what refers to it."""
 
+_Saved: TypeAlias = "tuple[Array, Place] | None"
+
+
+def _no_node(result: int) -> Edge:
+    return None
+
 
 class Context:
     """Saved tensors, and attributes of the user's, whose names have no underscore in front."""
@@ -26,13 +32,20 @@ class Context:
         self._node_of_result: Callable[[int], Edge] = _no_node
         self._name = name
         self._given: tuple[Any, ...] = ()
-        self._saved: list[tuple[Array, Place] | None] | None = None
+        self._given_forward: tuple[Any, ...] | None = None
+        self._saved: list[_Saved] | None = None
+        self._saved_forward: list[_Saved] | None = None
+        self._is_forward = False
         self._released = False
         self._number = 0
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep arguments, results, anything between or None; changing one in place before `backward` is an error."""
         self._given = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """The same for `jvp`, which else finds what was saved for `backward`."""
+        self._given_forward = tensors
 
     def mark_non_differentiable(self, *results: Any) -> None:
         """These results require no grad."""
@@ -47,7 +60,11 @@ class Context:
         """Raises GradientError where a pass has released them, or one was changed in place."""
         if self._released:
             raise released(self._name)
-        return self._given if self._saved is None else tuple(s and self._unpacked(*s) for s in self._saved)
+        forward = self._is_forward and self._given_forward is not None
+        if self._saved is None:
+            return (self._given_forward or ()) if forward else self._given
+        saved = self._saved_forward if forward else self._saved
+        return tuple(s and self._unpacked(*s) for s in saved or ())
 
     def _unpacked(self, array: Array, place: Place) -> Tensor:
         if last_change(array) > self._number:
@@ -60,24 +77,28 @@ class Context:
         """From now on the saved tensors are arrays and places."""
         places: dict[int, Place] = {id(r): k for k, r in enumerate(results)}
         places.update({id(a): a.edge for a in arguments if isinstance(a, Tensor)})
-        self._saved = [None if t is None else (t.array, places.get(id(t))) for t in self._given]
+
+        def packed(tensors: Sequence[Any]) -> list[_Saved]:
+            return [None if t is None else (t.array, places.get(id(t))) for t in tensors]
+
+        self._saved = packed(self._given)
+        if self._given_forward is not None:
+            self._saved_forward, self._given_forward = packed(self._given_forward), ()
         self._given = self._constant = ()
         self._number = next_number()
 
     @contextmanager
-    def on_tape(self, node_of_result: Callable[[int], Edge]) -> Iterator[None]:
-        """Meanwhile saved results are tensors made by these nodes."""
-        self._node_of_result = node_of_result
+    def running(self, node_of_result: Callable[[int], Edge] = _no_node, forward: bool = False) -> Iterator[None]:
+        """Meanwhile saved results are tensors made by these nodes; `forward`: it is `jvp` that runs."""
+        before = self._node_of_result, self._is_forward
+        self._node_of_result, self._is_forward = node_of_result, forward
         try:
             yield
         finally:
-            self._node_of_result = _no_node
+            self._node_of_result, self._is_forward = before
 
     def release(self) -> None:
         """Drop what is saved, if anything is."""
-        if self._saved:
-            self._saved, self._released = None, True
-
-
-def _no_node(result: int) -> Edge:
-    return None
+        if self._saved or self._saved_forward:
+            self._saved = self._saved_forward = None
+            self._released = True

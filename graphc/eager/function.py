@@ -26,7 +26,6 @@ from graphc.eager.once import once_differentiable
 from graphc.eager.tensor import Tensor, wrapped
 from graphc.errors import UnsupportedError
 from graphc.ir.location import user_location
-from graphc.numpy.array import Array
 
 
 def _not_written(method: str) -> UnsupportedError:
@@ -43,9 +42,13 @@ class Function:
     """Base of such operations: `forward` computes on tensors, unrecorded; `backward` takes a gradient per result and
     returns one per argument, None for those that have none.  It may be differentiated again if it is made of tensor
     operations.  With a static `setup_context(ctx, inputs, output)`, `forward` takes no context.
+
+    Forward mode transposes `backward`, or calls a static `jvp(ctx, *tangents)`, which takes a tangent per argument
+    (None for what is no tensor) and returns one per result.
     """
 
     setup_context: ClassVar[Any] = None
+    jvp: ClassVar[Any] = None
 
     @staticmethod
     def forward(*args: Any) -> Any:
@@ -57,29 +60,27 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
-        """Run it.  Raises UnsupportedError while a function is traced: a graph has no rule for it."""
-        if any(isinstance(a, Array) and not isinstance(a, Tensor) for a in args):
-            raise UnsupportedError(
-                f"{cls.__name__} has its derivative on the tape only, not in a graph",
-                expected="eager tensors or arrays",
-                fix="tensor functions, whose gradient a graph knows; stop_gradient for parts without one",
-                loc=user_location(),
-            )
+        """Run it: at once on eager tensors and arrays; among traced ones, as a part of their graph."""
+        for a in args:
+            join = getattr(type(a), "__graphc_function__", None)
+            if join is not None:
+                return join(cls, args)
         ctx = Context(cls.__name__)
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         with GradMode(False):
-            result = cls._computed(ctx, args)
+            result = cls.computed(ctx, args)
         results = list(result) if isinstance(result, tuple | list) else [result]
         if mode.recording and any(ctx.needs_input_grad):
             results = _recorded(FunctionNode(cls, ctx, args, results), results)
         return tuple(results) if isinstance(result, tuple | list) else results[0]
 
     @classmethod
-    def _computed(cls, ctx: Context, args: tuple[Any, ...]) -> Any:
+    def computed(cls, ctx: Context, args: Sequence[Any]) -> Any:
+        """What `forward` returns; the context is filled."""
         if cls.setup_context is None:
             return cls.forward(ctx, *args)
         result = cls.forward(*args)
-        cls.setup_context(ctx, args, result)
+        cls.setup_context(ctx, tuple(args), result)
         return result
 
 

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from graphc.eager.context import Context
 from graphc.eager.hooks import Hook, RemovableHandle
+from graphc.eager.modes import GradMode
 from graphc.eager.node import UNDEFINED, AccumulateGrad, Node
+from graphc.eager.returned import counted, gradient_like, tangent_like
+from graphc.eager.tape import grad
 from graphc.eager.tensor import Tensor, wrapped
-from graphc.errors import GradientError, UnsupportedError
-from graphc.ir.location import user_location
-from graphc.ir.ops.shape import sum_to
-from graphc.numpy.promote import cast_to
+from graphc.errors import GradientError
+from graphc.ir.location import definition
 
 if TYPE_CHECKING:
     from graphc.eager.function import Function
 
-_Kind = tuple[tuple[int, ...], np.dtype[Any]]
+
+_Tangents: TypeAlias = Sequence[Tensor | None]
 
 
-def _kind(x: Any) -> _Kind | None:
-    return (x.shape, x.dtype) if isinstance(x, Tensor) else None
+class _Kind(NamedTuple):
+    """Of a tensor that is not kept."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @staticmethod
+    def of(x: Any) -> _Kind | None:
+        return _Kind(x.shape, x.dtype) if isinstance(x, Tensor) else None
 
 
 class FunctionNode(Node):
@@ -38,8 +47,8 @@ class FunctionNode(Node):
         constant = {id(r) for r in context._constant}
         self._function = function
         self._context = context
-        self._arguments = [_kind(a) for a in arguments]
-        self._results = [_kind(r) for r in results]
+        self._arguments = [_Kind.of(a) for a in arguments]
+        self._results = [_Kind.of(r) for r in results]
         self._constant = {k for k, r in enumerate(results) if id(r) in constant}
         context.pack(arguments, results)
 
@@ -52,65 +61,92 @@ class FunctionNode(Node):
         return kind is not None and kind[1].kind == "f" and result not in self._constant
 
     def pull(self, g: dict[int, Any], record: bool) -> Sequence[Any]:
-        with self._context.on_tape(lambda k: ResultNode(self, k) if self.differentiates(k) else None):
-            returned = self._function.backward(self._context, *self._gradients(g))
-        parts = self._counted(list(returned) if isinstance(returned, tuple | list) else [returned])
+        parts = self._pulled(self.gradients(g))
         return [UNDEFINED if p is None else p if record else p.array for p in parts]
 
     def push(self, tangents: Sequence[Any], record: bool) -> Any:
-        raise UnsupportedError(
-            f"{self._function.__name__} has no derivative in forward mode", fix="backward or grad", loc=user_location()
-        )
+        """A dict from the numbers of results to their tangents."""
+        ts = list(self._tensors(dict(enumerate(tangents)), self._arguments))
+        moving = [t is not None for t in tangents]
+        found = self._transposed(ts, moving, record) if self._function.jvp is None else self._by_rule(ts)
+        return {k: t if record else t.array for k, t in found.items() if t is not None}
 
     def release(self) -> None:
         self._context.release()
 
     def gradients(self, g: Any) -> tuple[Any, ...]:
-        return tuple(self._gradients(g))
+        return tuple(self._tensors(g, self._results))
 
     def cotangent(self, gradients: Sequence[Any]) -> Any:
         return dict(enumerate(gradients))
 
-    def _gradients(self, given: dict[int, Any]) -> Iterator[Tensor | None]:
-        """Per result; zeros or None for one that nothing was computed from."""
-        for k, kind in enumerate(self._results):
-            g = given.get(k)
-            if g is not None:
-                yield g if isinstance(g, Tensor) else wrapped(np.asarray(g))
-            else:
-                yield wrapped(np.zeros(*kind)) if kind is not None and self._context._materializes else None
+    def _pulled(self, gradients: Iterable[Tensor | None]) -> list[Tensor | None]:
+        """What `backward` gives, one per argument and of its type."""
+        with self._context.running(self._node_of_result):
+            returned = self._function.backward(self._context, *gradients)
+        parts = counted(self._function, "backward", returned, len(self.edges), "argument of forward")
+        return [None if self.edges[k] is None else self._fitted(p, k) for k, p in enumerate(parts)]
 
-    def _counted(self, parts: list[Any]) -> list[Tensor | None]:
-        """One per argument, of its type; None beyond them is allowed."""
-        n = len(self.edges)
-        if len(parts) < n or any(p is not None for p in parts[n:]):
-            raise GradientError(
-                f"{self._function.__name__}.backward returns a gradient per argument of forward",
-                expected=f"{n}, None for those without one",
-                got=str(len(parts)),
-                loc=user_location(),
-            )
-        return [None if e is None else self._fitted(parts[k], k) for k, e in enumerate(self.edges)]
+    def _node_of_result(self, k: int) -> ResultNode | None:
+        return ResultNode(self, k) if self.differentiates(k) else None
 
     def _fitted(self, part: Any, argument: int) -> Tensor | None:
-        """A gradient in the type of its argument; a broadcast one is summed."""
         kind = self._arguments[argument]
         if part is None or kind is None:
             return None
-        g: Tensor = cast_to(part if isinstance(part, Tensor) else Tensor(part), kind[1])
-        if not _broadcasts(kind[0], g.shape):
-            raise GradientError(
-                f"{self._function.__name__}.backward returns a gradient of the shape of its argument",
-                expected=f"{kind[0]} for argument {argument}",
-                got=str(g.shape),
-                loc=user_location(),
-            )
-        summed: Tensor = sum_to(g, kind[0])
-        return summed
+        g: Tensor = gradient_like(self._function, as_eager(part), kind, argument)
+        return g
+
+    def _tensors(self, given: dict[int, Any], kinds: Sequence[_Kind | None]) -> Iterator[Tensor | None]:
+        """One per result or argument; zeros or None for one that has nothing."""
+        for k, kind in enumerate(kinds):
+            g = given.get(k)
+            if g is not None:
+                yield as_eager(g)
+            else:
+                yield wrapped(np.zeros(*kind)) if kind is not None and self._context._materializes else None
+
+    # ------------------------------------------------------------------------------------------------ forward mode
+
+    def _by_rule(self, ts: _Tangents) -> dict[int, Tensor | None]:
+        with self._context.running(self._node_of_result, forward=True):
+            returned = self._function.jvp(self._context, *ts)
+        parts = counted(self._function, "jvp", returned, len(self._results), "result of forward")
+        return {
+            k: None if p is None else tangent_like(self._function, as_eager(p), self._results[k], k)
+            for k, p in enumerate(parts)
+            if self.differentiates(k)
+        }
+
+    def _transposed(
+        self, ts: Sequence[Tensor | None], moving: Sequence[bool], record: bool
+    ) -> dict[int, Tensor | None]:
+        """`backward` is linear in its gradients: its derivative by them, transposed, is the forward derivative."""
+        kinds = {k: kind for k, kind in enumerate(self._results) if kind is not None and self.differentiates(k)}
+        with GradMode(True):
+            probes = {k: Tensor(np.zeros(*kind), requires_grad=True) for k, kind in kinds.items()}
+            parts = self._pulled(self._tensors(probes, self._results))
+        pairs = [(p, ts[k]) for k, p in enumerate(parts) if p is not None and moving[k]]
+        linked = [(p, t) for p, t in pairs if p.requires_grad]
+        if any(p.array.any() for p, _ in pairs if not p.requires_grad):
+            raise self._not_linear()
+        if not linked:
+            return {}
+        ys, cotangents = zip(*linked, strict=True)
+        found = grad(ys, list(probes.values()), cotangents, True, create_graph=record, allow_unused=True)
+        return dict(zip(probes, found, strict=True))
+
+    def _not_linear(self) -> GradientError:
+        return GradientError(
+            f"{self._function.__name__}.backward gives what does not depend on its gradient: it has no forward mode",
+            expected="tensor operations on the gradient, linear in it",
+            fix="a static method jvp(ctx, *tangents)",
+            loc=definition(self._function.backward),
+        )
 
 
-def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(shape[::-1], to[::-1], strict=False))
+def as_eager(x: Any) -> Tensor:
+    return x if isinstance(x, Tensor) else wrapped(np.asarray(x))
 
 
 class ResultNode(Node):
@@ -143,3 +179,6 @@ class ResultNode(Node):
 
     def pull(self, g: Any, record: bool) -> Sequence[Any]:
         return ({self._number: g},)
+
+    def push(self, tangents: Sequence[Any], record: bool) -> Any:
+        return tangents[0].get(self._number)

@@ -14,9 +14,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from graphc.eager.absent import MASKING, Cotangent, plain
 from graphc.eager.hooks import Hooks
 from graphc.eager.modes import GradMode
-from graphc.eager.node import UNDEFINED, Edge, Node
+from graphc.eager.node import UNDEFINED, Edge, Node, TapeNode
+from graphc.eager.select import SelectionNode
 from graphc.eager.tensor import Tensor, wrapped
 from graphc.errors import GradientError
 from graphc.ir.location import user_location
@@ -96,6 +98,18 @@ def grad(
     return tuple(sweep.gradient(x) if sweep.reached(x) or materialize_grads else None for x in xs)
 
 
+def pulled_back(
+    ys: Sequence[Tensor], xs: Sequence[Tensor], cotangents: Sequence[Tensor], create_graph: bool
+) -> list[Tensor]:
+    """The gradients as transformations take them: the tape is kept, and `where` hands nothing to the other branch.
+
+    An x that no y depends on has zeros.
+    """
+    sweep = _Sweep(create_graph, True, masks=True)
+    sweep.run(ys, list(cotangents), xs)
+    return [sweep.gradient(x) for x in xs]
+
+
 def _batched(
     one: Callable[..., Any], cotangents: Sequence[Any], retain_graph: bool | None, create_graph: bool
 ) -> tuple[Tensor | None, ...]:
@@ -116,8 +130,10 @@ def _batched(
 class _Sweep:
     """One backward pass.  A cotangent of None stands for zero: every path leads through an operation like `floor`."""
 
-    def __init__(self, create_graph: bool, retain_graph: bool) -> None:
+    def __init__(self, create_graph: bool, retain_graph: bool, masks: bool = False) -> None:
+        """masks: what `where` sends to a branch is absent, not zero, where it did not take it."""
         self.retained: list[tuple[Tensor, Tensor]] = []
+        self._masks = masks
         self._create_graph, self._retain_graph = create_graph, retain_graph
         self._cotangents: dict[Edge, Any] = {}
         self._queue: list[tuple[int, Node]] = []
@@ -167,18 +183,29 @@ class _Sweep:
         edges = [e if self._useful is None or e in self._useful else None for e in node.edges]
         if all(e is None for e in edges):
             return
-        parts = node.pull(g, self._create_graph) if node.hooks is None else self._watched(node, node.hooks, g)
+        parts = self._pulled(node, g) if node.hooks is None else self._watched(node, node.hooks, g)
         if not self._retain_graph:
             node.release()
         for edge, part in zip(edges, parts, strict=True):
             if edge is not None:
                 self._send(edge, part)
 
+    def _pulled(self, node: Node, g: Any) -> Sequence[Any]:
+        return node.pull(self._masked(node, g) if self._masks else g, self._create_graph)
+
+    def _masked(self, node: Node, g: Any) -> Any:
+        """A cotangent as the rule of the node should have it; a user's gets plain numbers."""
+        if isinstance(node, SelectionNode):
+            return g
+        if not isinstance(node, TapeNode) or "custom" in node.op.traits:
+            return _plain_parts(g)
+        return Cotangent(g) if node.op in MASKING and g is not None and not isinstance(g, Cotangent) else g
+
     def _watched(self, node: Node, hooks: Hooks, g: Any) -> Sequence[Any]:
         """What the node hands on, as its own hooks want it."""
         if not (hooks.outputs or hooks.inputs):
-            return node.pull(g, self._create_graph)
-        entered = hooks.replaced_outputs(tuple(map(_tensor, node.gradients(g))))
+            return self._pulled(node, g)
+        entered = hooks.replaced_outputs(tuple(map(_tensor, node.gradients(_plain_parts(g)))))
         parts = node.pull(node.cotangent([self._part(e) for e in entered]), self._create_graph)
         return [self._part(p) for p in hooks.replaced_inputs(tuple(map(_tensor, parts)), entered)]
 
@@ -205,6 +232,10 @@ def _sum(a: Any, b: Any) -> Any:
     for k, g in b.items():
         out[k] = g if out.get(k) is None else out[k] if g is None else add(out[k], g)
     return out
+
+
+def _plain_parts(g: Any) -> Any:
+    return {k: plain(x) for k, x in g.items()} if isinstance(g, dict) else plain(g)
 
 
 # ------------------------------------------------------------------------------------------------------ the tape
@@ -284,6 +315,7 @@ def cotangent(y: Tensor, g: Any) -> Tensor:
 
 def as_tensor(g: Any, t: Tensor | Hooks) -> Tensor:
     """A cotangent of t as a tensor; None is zero."""
+    g = plain(g)
     if g is None:
         return wrapped(np.zeros(t.shape, t.dtype))
     return g if isinstance(g, Tensor) else wrapped(np.asarray(g))

@@ -9,47 +9,20 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from graphc.errors import GradientError, SignatureError
+from graphc.frontend.nest import Nest
 from graphc.frontend.point import Function
 from graphc.frontend.rules import is_differentiable, is_float, is_tensor, lifted, lowered, marked
 from graphc.frontend.trace import parameters
 from graphc.frontend.transforms import vjp
 from graphc.ir.location import user_location
 from graphc.numpy.like import full_like, zeros_like
-from graphc.records import dataclass
-from graphc.runtime.tree import Structure, flatten, flatten_as
-
-
-@dataclass(frozen=True)
-class _Nest:
-    """A nest with places for some of its leaves, the `operands`; the others are what they were."""
-
-    structure: Structure
-    leaves: tuple[Any, ...]
-    places: tuple[int, ...]
-
-    @staticmethod
-    def of(tree: Any, is_operand: Callable[[Any], bool]) -> _Nest:
-        leaves, structure = flatten(tree)
-        return _Nest(structure, tuple(leaves), tuple(k for k, x in enumerate(leaves) if is_operand(x)))
-
-    @property
-    def operands(self) -> list[Any]:
-        return [self.leaves[k] for k in self.places]
-
-    def filled(self, operands: Sequence[Any]) -> Any:
-        given = dict(zip(self.places, operands, strict=True))
-        return self.structure.unflatten([given.get(k, x) for k, x in enumerate(self.leaves)])
-
-    def only(self, operands: Sequence[Any]) -> Any:
-        """The same nest with None in all other places."""
-        given = dict(zip(self.places, operands, strict=True))
-        return self.structure.unflatten([given.get(k) for k in range(len(self.leaves))])
+from graphc.runtime.tree import flatten, flatten_as
 
 
 class _Custom:
@@ -120,8 +93,8 @@ class custom_vjp(_Custom):  # noqa: N801 - it is used as a decorator
             result, saved = self.function(*args), None
         else:
             result, residuals = self._run_forward(args)
-            saved = _Nest.of(residuals, is_tensor)
-        return self._marked(_Nest.of(args, is_tensor), result, saved)
+            saved = Nest.of(residuals, is_tensor)
+        return self._marked(Nest.of(args, is_tensor), result, saved)
 
     def _run_forward(self, args: Sequence[Any]) -> tuple[Any, Any]:
         if self.forward is None:
@@ -132,7 +105,7 @@ class custom_vjp(_Custom):  # noqa: N801 - it is used as a decorator
         finally:
             self._local.running = False
 
-    def _marked(self, call: _Nest, result: Any, saved: _Nest | None) -> Any:
+    def _marked(self, call: Nest, result: Any, saved: Nest | None) -> Any:
         ys, structure = flatten(result)
         types = [(y.shape, y.dtype) if hasattr(y, "dtype") else ((), np.dtype(type(y))) for y in ys]
 
@@ -150,7 +123,7 @@ class custom_vjp(_Custom):  # noqa: N801 - it is used as a decorator
         operands = [*call.operands, *(saved.operands if saved else ())]
         return structure.unflatten([marked(y, operands, rule(k), _no_forward_mode) for k, y in enumerate(ys)])
 
-    def _cotangents(self, given: Any, call: _Nest) -> list[Any]:
+    def _cotangents(self, given: Any, call: Nest) -> list[Any]:
         """What the rule gives for every operand."""
         arguments = call.structure.children
         if not isinstance(given, tuple | list) or len(given) != len(arguments):
@@ -191,7 +164,7 @@ class custom_jvp(_Custom):  # noqa: N801 - it is used as a decorator
     def _with_rule(self, args: tuple[Any, ...]) -> Any:
         if self.rule is None:
             raise _no_rule("custom_jvp", "@f.defjvp")
-        call = _Nest.of(args, is_tensor)
+        call = Nest.of(args, is_tensor)
         ys, structure = flatten(self.function(*args))
 
         def along(k: int, xs: Sequence[Any], ts: Sequence[Any]) -> Any:

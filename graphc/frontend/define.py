@@ -18,7 +18,7 @@ from graphc.numpy.movement import as_shape
 from graphc.numpy.promote import cast_to
 from graphc.numpy.tensor import Tensor, as_symbolic
 from graphc.numpy.variable import Variable
-from graphc.runtime.tree import flatten
+from graphc.runtime.tree import flatten, parts_for
 
 
 def placeholder(dtype: Any, shape: Any = (), name: str = "") -> Tensor:
@@ -41,19 +41,25 @@ def variable(initial: Any, name: str = "", dtype: Any = None) -> Variable:
 def gradients(ys: Any, xs: Any, grad_ys: Any = None, unconnected: str = "zero") -> Any:
     """The sum over ys of grad_y * dy/dx, for every x: in the nest of xs.
 
-    ys, grad_ys: a tensor or a nest of them; a y of several elements needs a cotangent of its shape.  unconnected: what
-    stands for the gradient by an x that no y depends on, "zero", "none" (None) or "error".
+    ys, grad_ys: a tensor or a nest of them, alike; a y of several elements needs a cotangent of its shape, another one
+    may have None.  unconnected: what stands for the gradient by an x that no y depends on, "zero", "none" (None) or
+    "error".
 
     Raises GradientError for what has no gradient, GraphMismatchError for tensors of several graphs, OptionError for
     another `unconnected`.
     """
     if unconnected not in ("zero", "none", "error"):
-        raise OptionError("gradients", expected='unconnected="zero", "none" or "error"', got=repr(unconnected))
+        raise OptionError(
+            "gradients",
+            expected='unconnected="zero", "none" or "error"',
+            got=repr(unconnected),
+            fix='unconnected="zero"',
+        )
     targets, sources, structure = _tensors(ys, "ys"), _tensors(xs, "xs"), flatten(xs)[1]
     if not targets:
         raise GradientError("gradients of nothing", expected="one tensor or more in ys", loc=user_location())
     graph = targets[0].graph
-    cotangents = None if grad_ys is None else _cotangents(targets, grad_ys)
+    cotangents = None if grad_ys is None else _cotangents(ys, targets, grad_ys)
     found = reverse.gradients(graph, [t.value for t in targets], [t.value for t in sources], cotangents)
     slopes = [None if v is None else Tensor(graph, v) for v in found]
     return structure.unflatten([_connected(g, x, unconnected) for g, x in zip(slopes, sources, strict=True)])
@@ -69,13 +75,10 @@ def _tensors(nest: Any, role: str) -> list[Tensor]:
     return leaves
 
 
-def _cotangents(targets: Sequence[Tensor], grad_ys: Any) -> list[Any]:
+def _cotangents(ys: Any, targets: Sequence[Tensor], grad_ys: Any) -> list[Any]:
     """Each in the element type of its y; None stays."""
-    given = [grad_ys] if len(targets) == 1 and not isinstance(grad_ys, list | tuple) else list(grad_ys)
-    if len(given) != len(targets):
-        raise GradientError(
-            "one cotangent per y", expected=f"{len(targets)} in grad_ys", got=str(len(given)), loc=user_location()
-        )
+    alone = len(targets) == 1 and flatten(grad_ys)[1].is_leaf
+    given = [grad_ys] if alone else parts_for(flatten(ys)[1], grad_ys)
     pairs = zip(given, targets, strict=True)
     return [None if g is None else cast_to(as_symbolic(g, y.graph), y.dtype).value for g, y in pairs]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 import graphc.ir.ops  # noqa: F401 - registers the primitives
 from graphc.ir.graph import Graph
-from graphc.ir.location import Location, user_location
+from graphc.ir.location import Location, definition, user_location
 from graphc.ir.types import Type, make_shape, short_dtype
 from graphc.numpy.array import Array
 from graphc.numpy.tensor import Scalar, Tensor, as_value
@@ -164,5 +164,4 @@ def _definition(f: Function) -> Location:
     """Where the function is written; of a callable without code, where it is traced."""
     while hasattr(f, "differentiates"):
         f = f.differentiates
-    code = getattr(inspect.unwrap(f), "__code__", None)
-    return Location(code.co_filename, code.co_firstlineno, code.co_name) if code else user_location()
+    return definition(f) or user_location()

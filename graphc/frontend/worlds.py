@@ -15,6 +15,7 @@ import numpy as np
 from graphc import eager
 from graphc.autodiff import forward, reverse
 from graphc.autodiff.batch import Batched, batch, replay
+from graphc.eager.tape import pulled_back
 from graphc.ir.closure import Closure
 from graphc.ir.graph import Graph, current_graph, is_building
 from graphc.ir.ops.arithmetic import alias
@@ -160,19 +161,8 @@ class Eager:
         return same
 
     def gradients(self, ys: Sequence[Any], xs: Sequence[Any], grad_ys: Sequence[Any]) -> list[Any]:
-        return self._apply(ys, grad_ys, xs, self._grad)
-
-    def _grad(self, ys: list[Any], grad_ys: list[Any], xs: Sequence[Any]) -> list[Any]:
-        grads = eager.grad(ys, xs, grad_ys, retain_graph=True, create_graph=self.keeps, materialize_grads=True)
-        return list(grads)
-
-    def _apply(
-        self, ys: Sequence[Any], grad_ys: Sequence[Any], xs: Sequence[Any], run: Callable[..., list[Any]]
-    ) -> list[Any]:
         pairs = [(y, g) for y, g in zip(ys, grad_ys, strict=True) if y.requires_grad]
-        if not pairs:
-            return [zeros_like(x) for x in xs]
-        return run([y for y, _ in pairs], [g for _, g in pairs], xs)
+        return pulled_back([y for y, _ in pairs], list(xs), [g for _, g in pairs], self.keeps)
 
     def pushforward(self, ys: Sequence[Any], xs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
         moving = [y for y in ys if y.requires_grad]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 
@@ -38,3 +41,9 @@ def user_location() -> Location:
             return Location(file, frame.f_lineno, frame.f_code.co_name)
         frame = frame.f_back
     return UNKNOWN
+
+
+def definition(f: Callable[..., Any]) -> Location | None:
+    """Where a function is written; None for a callable without code."""
+    code = getattr(inspect.unwrap(f), "__code__", None)
+    return Location(code.co_filename, code.co_firstlineno, code.co_name) if code else None

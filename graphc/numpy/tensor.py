@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,9 @@ class Tensor(Array):
     """
 
     __slots__ = ("graph", "value")
+
+    __graphc_function__: ClassVar[Callable[[Any, tuple[Any, ...]], Any]]
+    """How a call of a user's operation with a derivative of its own joins the graph: `graphc.frontend` says it."""
 
     def __init__(self, graph: Graph, value: Value) -> None:
         self.graph = graph

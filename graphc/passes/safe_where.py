@@ -2,7 +2,8 @@
 
 The gradient of `where(x > 0, log(x), 0)` at x = 0 is a masked cotangent times 1/x: 0 * inf, a NaN.  A mask means that
 the cotangent is absent there, so it may be applied after the product as well as before; after it, no factor can bring
-a NaN back.  The rules carry masks through every operation that a cotangent goes through on its way to an input.
+a NaN back.  The rules carry masks through the operations that a cotangent goes through on its way to an input; a matrix
+product ends it: what it adds up counts as present.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any, ClassVar, TypeAlias
 
 from graphc.ir.node import Node, Value
 from graphc.ir.ops.arithmetic import add, cast, div, mul, neg
-from graphc.ir.ops.logic import mask, or_, select
+from graphc.ir.ops.index import gather, scatter_add
+from graphc.ir.ops.logic import gt, mask, or_, select
 from graphc.ir.ops.reduce import any_, sum_
 from graphc.ir.ops.shape import expand, flip, pad, permute, reshape, slice_
 from graphc.ir.primitive import Primitive
@@ -92,6 +94,25 @@ def _split_sum(g: Value, depth: int) -> Split | None:
     return present, sum_(select(c, x, number(0, x)), **g.node.attrs)
 
 
+def _split_choice(g: Value, depth: int) -> Split | None:
+    """Items chosen by indices."""
+    x, *indices = g.node.inputs
+    inner = split(x, depth)
+    return inner and tuple(g.op(expand_to(v, x.shape), *indices, **g.node.attrs) for v in inner)
+
+
+def _split_scatter(g: Value, depth: int) -> Split | None:
+    """A sum of scattered items is present where one of them is."""
+    x, *indices = g.node.inputs
+    inner = split(x, depth)
+    if inner is None:
+        return None
+    c, y = inner
+    count = g.op(cast(expand_to(c, x.shape), dtype="f32"), *indices, **g.node.attrs)
+    present = select(c, y, number(0, y))
+    return gt(count, number(0, count)), g.op(expand_to(present, x.shape), *indices, **g.node.attrs)
+
+
 def _split_add(g: Value, depth: int) -> Split | None:
     """A sum is absent where both terms are."""
     x, y = g.node.inputs
@@ -112,6 +133,8 @@ _SPLITS: dict[Primitive, Callable[[Value, int], Split | None]] = {
     cast: _split_linear,
     sum_: _split_sum,
     add: _split_add,
+    gather: _split_choice,
+    scatter_add: _split_scatter,
     **dict.fromkeys(_VIEWS, _split_view),
 }
 

@@ -67,7 +67,9 @@ def compile_graph(
     that native code reads and writes by itself; the `Reference` takes and gives them like all others.
     """
     if level == "O0":
-        return Reference(graph)
+        from graphc.passes.pipelines import optimize
+
+        return Reference(optimize(graph, level, disable))
     return Native(graph, level, disable, threads, unwrap=unwrap, container=container, variables=variables)
 
 

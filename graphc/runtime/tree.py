@@ -119,6 +119,21 @@ def flatten_as(structure: Structure, tree: Any) -> list[Any]:
     return leaves
 
 
+def parts_for(structure: Structure, tree: Any) -> list[Any]:
+    """What a nest has in the place of every leaf of a structure; a None stands for all the leaves below it.
+
+    Raises SignatureError where the keys differ; a list may stand for a tuple.
+    """
+    if tree is None:
+        return [None] * structure.leaf_count
+    keys, children = _parts(tree) or (None, ())
+    if structure.is_leaf and keys is None:
+        return [tree]
+    if structure.is_leaf or keys != structure.keys:
+        raise SignatureError("nests differ", expected=str(structure), got=str(flatten(tree)[1]), loc=user_location())
+    return [part for s, child in zip(structure.children, children, strict=True) for part in parts_for(s, child)]
+
+
 def _take_apart(tree: Any, leaves: list[Any]) -> Structure:
     parts = _parts(tree)
     if parts is None:

@@ -11,7 +11,6 @@ import pytest
 from graphc import eager
 from graphc.eager import Function, Tensor, no_grad, tensor
 from graphc.errors import GradientError, UnsupportedError
-from graphc.frontend.jit import jit
 
 
 def leaf(*values: float) -> Tensor:
@@ -205,15 +204,44 @@ def test_gradients_that_do_not_fit(result):
         Returned.apply(x, result).sum().backward()
 
 
-def test_in_a_trace():
-    with pytest.raises(UnsupportedError, match="Cube"):
-        jit(Cube.apply)(np.ones(2))
-
-
 def test_forward_mode():
-    x = leaf(2.0)
-    with pytest.raises(UnsupportedError, match="Cube"):
-        eager.jvp(Cube.apply(x), x, np.ones(1))
+    """By transposing backward, or by a rule of its own."""
+
+    class Own(Cube):
+        @staticmethod
+        def jvp(ctx, t):
+            (x,) = ctx.saved_tensors
+            return t * 3 * x**2
+
+    for function in (Cube, Own):
+        x, t = leaf(2.0), np.array([10.0])
+        (slope,) = eager.jvp(function.apply(x), x, t, create_graph=True)
+        assert slope.tolist() == [120.0] and eager.grad(slope, x)[0].tolist() == [120.0]
+        assert eager.jvp(function.apply(x), x, t)[0].tolist() == [120.0]
+
+
+def test_forward_mode_of_several_results():
+    x = leaf(1.0, 2.0)
+    a, b, _ = Scaled.apply(x, 3.0)
+    slopes = eager.jvp([a, b], x, np.array([1.0, 10.0]))
+    assert [s.tolist() for s in slopes] == [[3.0, 30.0], [2.0, 40.0]]
+
+
+def test_what_forward_mode_saves_is_its_own():
+    class Seen(Cube):
+        @staticmethod
+        def forward(ctx, x, k):
+            ctx.save_for_forward(x)
+            return x * k
+
+        @staticmethod
+        def jvp(ctx, t, of_k):
+            assert of_k is None and ctx.needs_input_grad == (True, False)
+            (x,) = ctx.saved_tensors
+            return t * x
+
+    x = leaf(5.0)
+    assert eager.jvp(Seen.apply(x, 2.0), x, np.ones(1))[0].tolist() == [5.0]
 
 
 def test_a_call_is_freed_without_the_collector():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from graphc.errors import DimensionError, DTypeError, GradientError, GraphMismatchError, OptionError
+from graphc.errors import DimensionError, DTypeError, GradientError, GraphMismatchError, OptionError, SignatureError
 from graphc.ir.evaluate import evaluate
 
 
@@ -63,6 +63,23 @@ def test_cotangents_and_several_ys() -> None:
     np.testing.assert_array_equal(found, [3.0, 21.0])
 
 
+def test_cotangents_nest_as_ys_do() -> None:
+    with gx.Graph() as g:
+        x = gx.placeholder("float64", (2,))
+        ys = {"a": [x * 2, (x * 3,)], "b": x.sum()}
+        slopes = [
+            gx.gradients(ys, x, {"a": [np.array([1.0, 10.0]), (np.ones(2),)], "b": 2.0}),
+            gx.gradients([x * 2, (x.sum(), x[0])], x, [np.ones(2), None]),
+            gx.gradients([x * 2], x, np.ones(2)),
+        ]
+        for ys, wrong in ((x, [1.0, 2.0]), ([x, x], [np.ones(2)]), ({"a": x}, {"b": np.ones(2)})):
+            with pytest.raises(SignatureError, match="nests differ"):
+                gx.gradients(ys, x, wrong)
+    found = evaluate(g, [s.value for s in slopes], {x.value: np.zeros(2)})
+    for got, want in zip(found, ([7.0, 25.0], [4.0, 3.0], [2.0, 2.0]), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 def test_unconnected() -> None:
     with gx.Graph():
         x, z = gx.placeholder("float64", (2,)), gx.placeholder("float64", (3,))
@@ -83,7 +100,6 @@ def test_gradients_that_cannot_be() -> None:
             (x.sum(), n, None),
             (np.ones(2), x, None),
             ([], x, None),
-            (x, x, [1.0, 2.0]),
             (x.sum(), 3.0, None),
         ):
             with pytest.raises(GradientError, match=r"test_define\.py"):

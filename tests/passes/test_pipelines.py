@@ -187,7 +187,7 @@ def test_debug_prints_a_line_per_pass_and_then_the_graph(capsys: pytest.CaptureF
     with config(debug=1):
         optimize(_training_step(), "O1")
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split()[0] for line in lines] == ["prune", "fold"]
+    assert [line.split()[0] for line in lines] == ["prune", "safe_where", "fold"]
     with config(debug=2):
         optimize(_training_step(), "O1")
     assert "graph step(" in capsys.readouterr().err

@@ -132,5 +132,5 @@ mask: Primitive = register(
 """The cotangent of a branch: g where the condition holds, and absent elsewhere.
 
 It computes `select(c, g, 0)` but says more: that zero stays zero whatever it is multiplied by.  The pass safe_where
-relies on it to move masks behind such products, so that a NaN of the branch not taken never reaches a gradient; of a
-user's own `where(c, x, 0) * y` it must not, and does not, think so."""
+relies on it to move masks behind such products, and graphc.eager.absent on the tape, so that a NaN of the branch not
+taken never reaches a gradient; of a user's own `where(c, x, 0) * y` they must not, and do not, think so."""

@@ -108,8 +108,12 @@ arctan: Primitive = elementwise(
 
 
 def _arctan2_partials(z: Any, y: Any, x: Any) -> tuple[Any, Any]:
+    """x and -y over the squared distance; 0, of every order, at the origin, where there are none."""
     square = sub(mul(x, x), neg(mul(y, y)))
-    return div(x, square), neg(div(y, square))
+    zero = constant_like(0, square)
+    is_origin = eq(square, zero)
+    safe = select(is_origin, _one(square), square)
+    return div(select(is_origin, zero, x), safe), neg(div(select(is_origin, zero, y), safe))
 
 
 arctan2: Primitive = elementwise(
@@ -124,7 +128,7 @@ arcsinh: Primitive = elementwise(
     "asinh", np.arcsinh, lambda b, x: b.asinh(x), lambda y, x: (rsqrt(_one_plus_square(x)),), cases=unary(), ulp=1.5
 )
 arccosh: Primitive = elementwise(
-    "acosh", np.arccosh, lambda b, x: b.acosh(x), lambda y, x: (rsqrt(neg(_one_minus_square(x))),),
+    "acosh", np.arccosh, lambda b, x: b.acosh(x), lambda y, x: (rsqrt(sub(mul(x, x), _one(x))),),
     cases=unary(1.1, 9), ulp=2.5,
 )  # fmt: skip
 arctanh: Primitive = elementwise(
