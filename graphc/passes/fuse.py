@@ -16,7 +16,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
 from graphc.passes.draft import Draft, draft_of, joined
-from graphc.passes.loop_order import merge_orders
+from graphc.passes.loop_order import merge_orders, preferred_order
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time
 DIVISIONS = frozenset({"div", "floordiv", "mod", "sqrt"})  # correctly rounded, yet too slow to be repeated
@@ -293,7 +293,16 @@ class _Fuser:
 
     def _order(self, *drafts: Draft) -> list[str] | None:
         chains = sorted((first, chain) for d in drafts for chain, first in d.chains.items())
-        return merge_orders(dict.fromkeys(tuple(map(self._find, chain)) for _, chain in chains))
+        order = merge_orders(dict.fromkeys(tuple(map(self._find, chain)) for _, chain in chains))
+        return self._lax(drafts) if order is None else order
+
+    def _lax(self, drafts: Sequence[Draft]) -> list[str] | None:
+        """A matrix product can be computed in the order in which its result is needed: it sums last."""
+        spaces = sorted((s for d in drafts for s in d.spaces), key=lambda s: s.node.id)
+        products = [s for s in spaces if "contraction" in s.node.op.traits]
+        chains = [preferred_order(s) for s in spaces if s not in products]
+        chains += [[axis] for s in products for axis in s.axes]
+        return merge_orders([tuple(map(self._find, c)) for c in chains]) if products else None
 
     # -------------------------------------------------------------------------------------------------- finishing
 

@@ -208,6 +208,21 @@ def test_heads_of_attention() -> None:
     check(scores, "f32", (2, 24, 48), (2, 24, 48))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_results_in_another_order(threads: int) -> None:
+    """The product writes its result where the next one reads it; no copy is made."""
+
+    def joined(a: Any, v: Any) -> Any:
+        return P.reshape(P.permute(P.matmul(a, v), axes=(0, 2, 1, 3)), shape=(2, 24, 48))
+
+    def turned(a: Any, b: Any) -> Any:
+        return P.mul(swapped(P.matmul(a, b)), 2.0)
+
+    for f, shapes in ((joined, ((2, 3, 24, 20), (2, 3, 20, 16))), (turned, ((40, 33), (33, 50)))):
+        check(f, "f32", *shapes, threads=threads)
+        assert len(compile_graph(build(f, "f32", shapes)).stages.kernels) == 1  # type: ignore[union-attr]
+
+
 # --------------------------------------------------------------------------------------------------------- epilogues
 
 
