@@ -218,3 +218,11 @@ embed_grad = jax.value_and_grad(_embed_loss)
 
 def product(a: Any, b: Any) -> Any:
     return a @ b
+
+
+def product_of_transposed(a: Any, b: Any) -> Any:
+    return a.mT @ b
+
+
+def product_with_transposed(a: Any, b: Any) -> Any:
+    return a @ b.mT
