@@ -242,3 +242,11 @@ def cumsum_ax0(x: Any) -> Any:
 
 def cumsum_ax1(x: Any) -> Any:
     return jnp.cumsum(x, axis=1)
+
+
+def product_of_transposed(a: Any, b: Any) -> Any:
+    return a.mT @ b
+
+
+def product_with_transposed(a: Any, b: Any) -> Any:
+    return a @ b.mT

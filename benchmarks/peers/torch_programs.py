@@ -203,6 +203,14 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     return a @ b
 
 
+def product_of_transposed(a: Tensor, b: Tensor) -> Tensor:
+    return a.mT @ b
+
+
+def product_with_transposed(a: Tensor, b: Tensor) -> Tensor:
+    return a @ b.mT
+
+
 # ---------------------------------------------------------------------------------------------------------- joining
 
 # --------------------------------------------------------------------------------------------------------- ordering

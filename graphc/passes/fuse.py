@@ -17,7 +17,7 @@ from graphc.passes.access import Access, Footprint, find_anchors, footprint, sto
 from graphc.passes.draft import Draft, draft_of, joined
 from graphc.passes.join import Part, parts_of
 from graphc.passes.joins import Slice, find_slices
-from graphc.passes.loop_order import merge_orders
+from graphc.passes.loop_order import merge_orders, preferred_order
 from graphc.records import dataclass
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time
@@ -346,7 +346,16 @@ class _Fuser:
 
     def _order(self, *drafts: Draft) -> list[str] | None:
         chains = sorted((first, chain) for d in drafts for chain, first in d.chains.items())
-        return merge_orders(dict.fromkeys(tuple(map(self._find, chain)) for _, chain in chains))
+        order = merge_orders(dict.fromkeys(tuple(map(self._find, chain)) for _, chain in chains))
+        return self._lax(drafts) if order is None else order
+
+    def _lax(self, drafts: Sequence[Draft]) -> list[str] | None:
+        """A matrix product can be computed in the order in which its result is needed: it sums last."""
+        spaces = sorted((s for d in drafts for s in d.spaces), key=lambda s: s.node.id)
+        products = [s for s in spaces if "contraction" in s.node.op.traits]
+        chains = [preferred_order(s) for s in spaces if s not in products]
+        chains += [[axis] for s in products for axis in s.axes]
+        return merge_orders([tuple(map(self._find, c)) for c in chains]) if products else None
 
     # -------------------------------------------------------------------------------------------------- finishing
 

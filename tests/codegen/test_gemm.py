@@ -208,6 +208,21 @@ def test_heads_of_attention() -> None:
     check(scores, "f32", (2, 24, 48), (2, 24, 48))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_results_in_another_order(threads: int) -> None:
+    """The product writes its result where the next one reads it; no copy is made."""
+
+    def joined(a: Any, v: Any) -> Any:
+        return P.reshape(P.permute(P.matmul(a, v), axes=(0, 2, 1, 3)), shape=(2, 24, 48))
+
+    def turned(a: Any, b: Any) -> Any:
+        return P.mul(swapped(P.matmul(a, b)), 2.0)
+
+    for f, shapes in ((joined, ((2, 3, 24, 20), (2, 3, 20, 16))), (turned, ((40, 33), (33, 50)))):
+        check(f, "f32", *shapes, threads=threads)
+        assert len(compile_graph(build(f, "f32", shapes)).stages.kernels) == 1  # type: ignore[union-attr]
+
+
 # --------------------------------------------------------------------------------------------------------- epilogues
 
 
@@ -277,7 +292,12 @@ def test_epilogue_of_a_batch() -> None:
         ((700, 128), (128, 128)),
         ((128, 513), (513, 700)),
         ((40, 64, 64), (40, 64, 64)),
-        ((999, 700), (700, 3)),
+        ((1999, 700), (700, 3)),
+        ((600, 1100), (1100, 500)),
+        ((300, 1030), (1030, 700)),
+        ((3, 500, 300), (3, 300, 330)),
+        ((3, 200, 300), (300, 330)),
+        ((400, 2100), (2100, 600)),
     ],
 )
 def test_bits_do_not_depend_on_threads(a: Shape, b: Shape) -> None:
@@ -289,6 +309,20 @@ def test_bits_do_not_depend_on_threads(a: Shape, b: Shape) -> None:
     assert one[0].tobytes() == two[0].tobytes()
     (kernel,) = products(compile_graph(build(work, "f32", (a, b))))
     assert kernel.chunks > 1
+
+
+@pytest.mark.parametrize("a,b", [((1100, 1000), (1100, 600)), ((2, 600, 1100), (2, 600, 500))])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_packed_together(a: Shape, b: Shape, threads: int) -> None:
+    """All pieces need A, which lies the wrong way: it is packed first, for several blocks of k."""
+
+    def work(x: Any, y: Any) -> Any:
+        return P.exp(P.mul(P.matmul(swapped(x), y), 0.01))
+
+    got = check(work, "f32", a, b, threads=threads)
+    (kernel,) = products(compile_graph(build(work, "f32", (a, b))))
+    assert kernel.is_joint and kernel.cut.plan.by_columns
+    assert got[0].tobytes() == check(work, "f32", a, b, threads=2)[0].tobytes()
 
 
 # ---------------------------------------------------------------------------------------------------------- symbolic
@@ -343,12 +377,25 @@ def planned(m: int, n: int, k: int, *, a_transposed: bool = False, b_transposed:
 
 
 def test_what_is_packed() -> None:
-    small, large, few = planned(64, 64, 64), planned(1024, 1024, 1024), planned(32, 512, 512)
+    small, large, few = planned(64, 64, 64), planned(1024, 1024, 1024), planned(128, 512, 784)
     assert (small.pack_a, small.pack_b) == (False, False)
-    assert (large.pack_a, large.pack_b, large.rows, large.vectors) == (True, True, 6, 4)
+    assert (large.pack_a, large.pack_b, large.rows, large.vectors) == (False, True, 6, 4)
     assert not few.pack_b and few.ahead
     assert planned(32, 64, 64, b_transposed=True).pack_b
+    assert planned(1024, 1024, 1024, a_transposed=True).pack_a
+    assert not planned(256, 256, 1024, a_transposed=True).pack_a
     assert "packed" in str(large)
+
+
+def test_pieces() -> None:
+    """By columns, so that a panel of B is packed once; by rows where there are few panels."""
+    assert (planned(1024, 1024, 1024).by_columns, planned(1024, 1024, 1024).pieces) == (True, 8)
+    assert (planned(10000, 64, 784, b_transposed=True).by_columns, planned(10000, 128, 784).by_columns) == (
+        False,
+        False,
+    )
+    assert not planned(512, 500, 512).by_columns
+    assert planned(64, 64, 64).pieces == 1
 
 
 def test_narrow_products_are_dot_products() -> None:
@@ -374,4 +421,4 @@ def test_small_products_stay_loop_nests(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_kernel_says_what_it_does() -> None:
     (kernel,) = products(compile_graph(build(dense, "f32", ((128, 784), (784, 512), (512,)))))
-    assert "B packed" in str(kernel) and "tanh" in str(kernel)
+    assert "B in place" in str(kernel) and "tanh" in str(kernel)

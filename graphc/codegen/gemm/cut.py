@@ -8,6 +8,7 @@ from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.records import dataclass
 
 LINE = 64  # bytes of a cache line
+BLOCK_ROWS = 240  # with the columns of a panel they stay in the second-level cache
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,21 @@ class Cut:
         return 1 if known is None else (known - 1) % self.plan.rows + 1
 
     @property
-    def block_tiles(self) -> int:
-        """The most tiles that a block has."""
-        return self.plan.tiles if self.tiles is None else min(self.plan.tiles, self.tiles)
+    def many_rows(self) -> bool:
+        """What follows takes them panel by panel then, while these are near."""
+        known = self.product.m.constant
+        return known is None or known > BLOCK_ROWS
+
+    @property
+    def some_columns(self) -> bool:
+        """What follows may get some of the columns at a time."""
+        return self.panels > 1 and (self.many_rows or (self.plan.by_columns and self.plan.pieces > 1))
 
     @property
     def block_rows(self) -> int:
-        return self.block_tiles * self.plan.rows
+        """The most rows that what follows a product gets at a time."""
+        tiles = max(1, BLOCK_ROWS // self.plan.rows)
+        return (tiles if self.tiles is None else min(tiles, self.tiles)) * self.plan.rows
 
     @property
     def panels(self) -> int:
@@ -63,28 +72,30 @@ class Cut:
         return known is None or known % self.plan.unroll > 0 or self.depth % self.plan.unroll > 0
 
     @property
-    def many_blocks(self) -> bool:
-        """Several blocks of rows: packed panels of B are kept for the next."""
-        return self.tiles is None or self.tiles > self.plan.tiles
+    def bytes_of_tile(self) -> int:
+        """A packed tile of A, whose last steps are written in whole vectors (see pack)."""
+        return self._room(self.plan.rows)
+
+    @property
+    def bytes_of_panel(self) -> int:
+        """A packed panel of B."""
+        return self._room(self.plan.width)
+
+    def _room(self, width: int) -> int:
+        return whole_lines((self.depth + -self.depth % self.plan.lanes) * width * self.item)
 
     @property
     def bytes_of_a(self) -> int:
-        """A packed block of A."""
-        return self.room(self.block_tiles, self.plan.rows) if self.plan.pack_a else 0
+        """A packed block of A, which all pieces need."""
+        if not self.plan.pack_a:
+            return 0
+        assert self.tiles is not None
+        return self.tiles * self.bytes_of_tile
 
-    def bytes_of_b(self, pieces: int) -> int:
-        """The packed panels of B that one of so many pieces keeps."""
-        panels = -(-self.panels // pieces) if self.plan.by_columns else self.panels
-        kept = panels if self.many_blocks else 1
-        return self.room(kept, self.plan.width) if self.plan.pack_b else 0
-
-    def room(self, panels: int, width: int) -> int:
-        """Bytes of packed panels; the last one is written to in whole vectors of steps (see pack)."""
-        return whole_lines((panels * self.depth + -self.depth % self.plan.lanes) * width * self.item)
-
-    def scratch(self, pieces: int) -> int:
-        """Bytes of packed operands that one of so many pieces needs."""
-        return self.bytes_of_a + self.bytes_of_b(pieces)
+    @property
+    def bytes_of_b(self) -> int:
+        """The panel of B that a piece packs at a time."""
+        return self.bytes_of_panel if self.plan.pack_b else 0
 
 
 def whole_lines(size: int) -> int:

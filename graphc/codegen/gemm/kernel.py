@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from graphc.codegen.gemm import together
 from graphc.codegen.gemm.cut import LINE, Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue
-from graphc.codegen.gemm.plan import PIECE_ROWS, plan
+from graphc.codegen.gemm.plan import plan
 from graphc.codegen.gemm.product import PRODUCT, find_product
 from graphc.codegen.gemm.registers import registers
 from graphc.codegen.gemm.routine import Routine
@@ -21,7 +22,8 @@ from graphc.codegen.nest.loops import Buffer, Kernel
 from graphc.ir.poly import Poly
 from graphc.records import dataclass
 
-SCRATCH = "packed"
+TILES, PANELS = "packed.a", "packed.b"
+MOST_PARTS = 16
 MOST_CHUNKS = 64
 GRAIN = 1 << 20  # multiplications that are worth a chunk
 
@@ -37,7 +39,7 @@ def product_kernel(cluster: Cluster, features: frozenset[str]) -> ProductKernel 
         return None
     reduction, product = found
     cut = Cut(product, plan(product, registers(features)))
-    after = epilogue(cluster, reduction, product, narrow=cut.plan.by_columns)
+    after = epilogue(cluster, reduction, product, narrow=cut.some_columns)
     arrays = tuple(Buffer(n, a.dtype, a.role, alias=a.alias) for n, a in cluster.arrays.items())
     names = product.m.names | product.k.names | (frozenset(after.dims) if after else frozenset())
     dims = sorted(n for n in names if not n.startswith("__"))
@@ -61,11 +63,22 @@ class ProductKernel:
         return "\n".join(text)
 
     @property
+    def is_joint(self) -> bool:
+        """All threads do one matrix after the other, in several pieces that need a packed A."""
+        return self.cut.plan.pieces > 1 and self.cut.plan.pack_a
+
+    @property
+    def parts(self) -> int:
+        """In how many parts A is packed."""
+        assert self.cut.tiles is not None
+        return min(self.cut.tiles, MOST_PARTS)
+
+    @property
     def chunks(self) -> int:
         """How many chunks threads share at most; a chunk takes pieces of matrices."""
         product, pieces = self.cut.product, self.cut.plan.pieces
         matrices = math.prod(product.batch)
-        if self.cut.tiles is None:
+        if self.cut.tiles is None or self.is_joint:
             return pieces
         return max(1, min(MOST_CHUNKS, matrices * pieces, matrices * product.work // GRAIN))
 
@@ -77,10 +90,11 @@ class ProductKernel:
         return (*self.arrays, *self._work(), *self._epilogue_work())
 
     def _work(self) -> Iterator[Buffer]:
-        product = self.cut.product
-        scratch = max(self.cut.scratch(1), self.chunks * self.cut.scratch(self.cut.plan.pieces))
-        if scratch:
-            yield Buffer(SCRATCH, product.dtype, "work", Poly.of(scratch // self.cut.item))
+        product, cut = self.cut.product, self.cut
+        tiles = cut.bytes_of_a * (1 if self.is_joint else self.chunks)
+        for name, size in ((TILES, tiles), (PANELS, cut.bytes_of_b * self.chunks)):
+            if size:
+                yield Buffer(name, product.dtype, "work", Poly.of(size // cut.item))
         if product.c.buffer == PRODUCT:
             yield Buffer(PRODUCT, product.dtype, "work", product.m * (math.prod(product.batch) * product.n))
 
@@ -101,18 +115,27 @@ class ProductKernel:
 
     def code(self, features: frozenset[str]) -> Code:
         """The functions of the kernel, for the target that it was planned for."""
-        main, *called = Walk(f"{self.name}.p0", self.cut, self._frame(), features).helpers()
+        if self.is_joint:
+            own, called = together.functions(self.name, self.cut, self._frame(), features)
+        else:
+            first, *called = Walk(f"{self.name}.p0", self.cut, self._frame(), features).share()
+            own = [first]
         after = emit(self.epilogue, features) if self.epilogue else Code("", "", frozenset())
-        declarations = main.declarations.union(after.declarations, *(h.declarations for h in called))
-        text = "\n".join([after.text, main.text, self._driver(features)])
+        declarations = after.declarations.union(*(h.declarations for h in (*own, *called)))
+        text = "\n".join([after.text, *(h.text for h in own), self._driver(features)])
         return Code(self.name, text, declarations, frozenset(h.text for h in called))
 
     def _frame(self) -> Frame:
-        product, plan = self.cut.product, self.cut.plan
-        size = self.cut.scratch(plan.pieces)
+        product, cut = self.cut.product, self.cut
         a, b, c = (Place(self._slot(x.buffer)) for x in (product.a, product.b, product.c))
-        scratch = Place(self._slot(SCRATCH), size) if size else None
-        return Frame(a, b, c, scratch, self._call(), self.dims, len(self.buffers))
+        tiles = self._room(TILES, 0 if self.is_joint else cut.bytes_of_a)
+        panel = self._room(PANELS, cut.bytes_of_b)
+        return Frame(a, b, c, tiles, panel, self._call(), self.dims, len(self.buffers))
+
+    def _room(self, name: str, apart: int) -> Place | None:
+        """A work array, if there is one, of which each chunk has a part."""
+        has = any(b.name == name for b in self.buffers)
+        return Place(self._slot(name), apart) if has else None
 
     def _call(self) -> Call | None:
         if self.epilogue is None:
@@ -131,22 +154,26 @@ class ProductKernel:
     def _driver(self, features: frozenset[str]) -> str:
         """One chunk where there is one thread: that packs least."""
         f = Routine(self.name, [("words", "ptr"), ("fork", "ptr")], features)
+        for n, dim in enumerate(self.dims, len(self.buffers)):
+            f.i.env[dim] = f.word(n, "i64")
         alone = f.b.emit("bool", 1, "icmp eq ptr %fork, null")
         count = self._count(f)
         if count.integer != 1:
             count = f.b.select(alone, f.b.number(1, "i64"), count)
-        share(f.b, f"@{self.name}.p0", count)
+        if self.is_joint:
+            parts = f.b.select(alone, f.b.number(1, "i32"), f.b.number(self.parts, "i32"))
+            together.rounds(f, self.name, self.cut, parts, f.b.cast(count, "i32"))
+        else:
+            share(f.b, f"@{self.name}.p0", count)
         return f.helper("").text
 
     def _count(self, f: Routine) -> Operand:
         """How many chunks there are; for a symbolic number of rows, as many as there is work for."""
         if self.cut.tiles is not None:
             return f.number(self.chunks)
-        product = self.cut.product
-        for n, dim in enumerate(self.dims, len(self.buffers)):
-            f.i.env[dim] = f.word(n, "i64")
-        rows = f.div(f.i.value(product.m), PIECE_ROWS)
+        product, plan = self.cut.product, self.cut.plan
         work = f.div(f.i.value(product.m * product.k * product.n), GRAIN)
+        rows = f.number(self.chunks) if plan.by_columns else f.div(f.i.value(product.m), plan.least_rows)
         return f.most(f.least(f.least(rows, work), self.chunks), 1)
 
 

@@ -2,10 +2,13 @@
 
 A tile of C stays in registers while a block of k passes by.  An operand is packed, copied into panels in the order in
 which tiles read it, where it would otherwise be read across too many cache lines or pages, and often enough to repay
-the copy.  The constants were found by measurement on a processor with 48 KiB and 2 MiB of private caches.
+the copy.  The constants were found by measurement on processors with 48 KiB and 2 MiB of private caches; see
+docs/products.md.
 """
 
 from __future__ import annotations
+
+import math
 
 from graphc.codegen.gemm.product import Product
 from graphc.codegen.gemm.registers import Registers
@@ -13,27 +16,29 @@ from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.records import dataclass
 
 NEAR_CACHE = 48 * 1024  # bytes of the first-level cache
-PAGE_REACH = 192 * 1024  # bytes whose pages the first-level translation buffer holds
+PANEL_ROW = 256  # bytes of a row of a panel of B: short panels stay in the nearest cache if they are packed
+OWN_CACHE = 1 << 20  # bytes of B that stay in the second-level cache beside the rest
 PAGE = 4096
-SWEEPS, SWEEPS_OF_PAGES = 48, 24  # rows of A from which a copy of B pays; where its rows meet in one cache set
-BLOCK_ROWS = 240  # rows of A that stay in the second-level cache
-DEPTH = 2048  # bytes along k of one packed panel of f32; three quarters of the items for f64
-SHALLOW = 128  # steps of k per block where the rows of B lie on different pages
+PAGES = 128  # that a block of k may lie on: more than the first-level translation buffer holds
+SWEEPS = 192  # rows of A from which a copy of B pays
+DEPTH = 2048  # steps of k of a panel, half a megabyte: the deeper, the fewer sums are added to C
+SHORTER = 512  # where B is read in place, or A does not lie along k
+SHALLOW = 128  # where the rows of B, read in place, meet in one cache set
 FEW_COLUMNS = 256  # where a sum of unknown length is done in short blocks: it may well be short, and copies take room
 AHEAD = 8  # steps of k that B is asked for in advance
+SWEEP_A, SWEEP_B = 1 / 48, 1 / 256  # cycles per byte of an operand that is read once more, beyond the nearest cache
 SECOND_TILE = 4000  # cycles that a narrower tile at the right edge must gain: it is more code to generate
 NARROW = 4  # rows or columns; dot products along k fill registers better
 DOT_DEPTH = 2048  # steps of k of a block of dot products
 SHARE = 1 << 20  # multiplications of a piece that a thread takes
 MOST_PIECES = 8
 PIECES_OF_ANY = 4  # at most, where the number of rows is symbolic
-PIECE_ROWS, PIECE_COLUMNS = 192, 256  # of a piece, more than two of which each pack the other operand anew
+ROWS_PER_COPY, ROWS_PER_SWEEP = 512, 48  # of a piece by rows, each of which packs B for itself, or reads it from afar
+MANY_MATRICES = 8  # of a batch, which then are not divided
 
 Tile = tuple[int, int]
-_TILES: dict[int, tuple[tuple[Tile, ...], tuple[Tile, ...]]] = {
-    32: (((6, 4), (8, 3)), ((14, 2), (8, 3), (6, 4), (14, 1))),
-    16: (((6, 2), (4, 3)), ((6, 2), (4, 3), (12, 1))),
-}  # by number of registers: rows x vectors where both operands are packed, and otherwise
+_TILES: dict[int, tuple[Tile, ...]] = {32: ((14, 2), (8, 3), (6, 4), (14, 1)), 16: ((6, 2), (4, 3), (12, 1))}
+"""By number of registers: rows x vectors; a few rows less will do as well."""
 
 _OF_ANY: dict[int, tuple[Tile, ...]] = {32: ((8, 3), (8, 2), (8, 1)), 16: ((4, 3), (4, 2), (4, 1))}
 """Tiles for a symbolic number of rows."""
@@ -41,7 +46,7 @@ _OF_ANY: dict[int, tuple[Tile, ...]] = {32: ((8, 3), (8, 2), (8, 1)), 16: ((4, 3
 
 @dataclass(frozen=True)
 class GemmPlan:
-    """A tile of `rows` x `vectors`; blocks of `tiles` tiles and `depth` steps of k; pieces for threads.
+    """A tile of `rows` x `vectors`; blocks of `depth` steps of k; pieces for threads.
 
     With `dot`, vectors lie along k, and a tile has as many columns.
     """
@@ -49,7 +54,6 @@ class GemmPlan:
     rows: int
     vectors: int
     lanes: int
-    tiles: int
     depth: int
     pack_a: bool
     pack_b: bool
@@ -65,6 +69,11 @@ class GemmPlan:
     def width(self) -> int:
         """Columns of a panel."""
         return self.vectors if self.dot else self.vectors * self.lanes
+
+    @property
+    def least_rows(self) -> int:
+        """Of a piece by rows: they repay that each piece has to do with all of B."""
+        return _least_rows(self.rows, self.pack_b)
 
     def __str__(self) -> str:
         a, b = ("packed" if p else "in place" for p in (self.pack_a, self.pack_b))
@@ -93,17 +102,15 @@ class _Planner:
         return self._dots() if self._is_narrow() else self._tiles()
 
     def _tiles(self) -> GemmPlan:
-        pack_b = self._pack_b()
-        pack_a = pack_b and self._pack_a()
-        rows, vectors = self._tile(pack_a, pack_b)
+        pack_a, pack_b = self._pack_a(), self._pack_b()
+        rows, vectors = self._tile(pack_b)
         depth = self._depth(pack_b)
-        tiles = max(1, BLOCK_ROWS // rows)
         pieces, by_columns = self._pieces(rows, vectors * self.lanes, pack_a, pack_b)
         touch = self.p.steps > depth or self.bytes_c > 1 << 20
-        ahead = AHEAD if not pack_b and self.bytes_b > NEAR_CACHE * 2 // 3 else 0
-        unroll = 2 if pack_a and pack_b else 1
+        ahead = AHEAD if not pack_b and self.bytes_b * math.prod(self.p.batch) > NEAR_CACHE * 2 // 3 else 0
+        unroll = 2 if pack_b or vectors <= 2 else 1
         return GemmPlan(
-            rows, vectors, self.lanes, tiles, depth, pack_a, pack_b, unroll, touch, ahead, pieces, by_columns,
+            rows, vectors, self.lanes, depth, pack_a, pack_b, unroll, touch, ahead, pieces, by_columns,
             False, tuple(self.reasons),
         )  # fmt: skip
 
@@ -126,10 +133,9 @@ class _Planner:
         self.reasons.append("dot products: " + ("the columns of B are copied" if pack_b else "all in place"))
         length = p.k.constant or DOT_DEPTH
         depth = -(-length // -(-length // DOT_DEPTH))
-        pieces, by_columns = self._pieces(rows, columns, False, False)
-        tiles = max(1, BLOCK_ROWS // rows)
+        pieces, by_columns = self._pieces(rows, columns, False, pack_b)
         return GemmPlan(
-            rows, columns, self.lanes, tiles, depth, False, pack_b, 1, False, 0, pieces, by_columns,
+            rows, columns, self.lanes, depth, False, pack_b, 1, False, 0, pieces, by_columns,
             True, tuple(self.reasons),
         )  # fmt: skip
 
@@ -139,41 +145,47 @@ class _Planner:
         if self.p.b.column != 1:
             self.reasons.append("B is packed: its rows are not contiguous")
             return True
-        least = SWEEPS_OF_PAGES if self.p.b.row * self.item % PAGE == 0 else SWEEPS
-        if self.bytes_b > NEAR_CACHE and self.p.rows >= least:
+        most = NEAR_CACHE if self._meets() or self.p.steps * PANEL_ROW <= NEAR_CACHE else OWN_CACHE
+        if self.bytes_b > most and self.p.rows >= SWEEPS:
             self.reasons.append(f"B is packed: {self.bytes_b} bytes are read for each of {self.p.m} rows")
             return True
-        why = "fits the nearest cache" if self.bytes_b <= NEAR_CACHE else f"is read for {self.p.m} rows only"
+        why = f"is read for {self.p.m} rows only" if self.bytes_b > most else "fits a cache"
         self.reasons.append(f"B is read in place: it {why}")
         return False
 
+    def _meets(self) -> bool:
+        """Whether all rows of B meet in a few sets of the cache."""
+        return self.p.b.row * self.item % PAGE == 0
+
+    def _runs(self) -> bool:
+        """Whether A is contiguous along k."""
+        return abs(self.p.a.column) == 1
+
     def _pack_a(self) -> bool:
-        far = self.bytes_a > PAGE_REACH
-        aligned = max(abs(self.p.a.row), abs(self.p.a.column)) * self.item % PAGE == 0
-        often = self.columns >= 8 and self.p.rows > 24
-        if often and (far or aligned):
-            self.reasons.append(f"A is packed: {'its pages are many' if far else 'its rows meet in one cache set'}")
-            return True
-        self.reasons.append(f"A is read in place: {'its pages are few' if often else 'it is read too seldom'}")
-        return False
+        """Rows that are contiguous along k are read in place: the processor foresees them."""
+        pages = min(SHORTER, self.p.steps) * abs(self.p.a.column) * self.item // PAGE
+        often = self.columns >= 8 and self.p.rows > NARROW and self.p.m.constant is not None
+        if self._runs() or pages <= PAGES or not often:
+            self.reasons.append("A is read in place")
+            return False
+        self.reasons.append(f"A is packed: a column of a block lies on {pages} pages")
+        return True
 
     def _depth(self, pack_b: bool) -> int:
         """Steps of k per block: even blocks, multiples of a vector."""
-        scattered = self.bytes_b > NEAR_CACHE and self.p.b.row * self.item >= 1024 and self.p.steps > 192
-        deep = DEPTH // 4 if self.item == 4 else DEPTH * 3 // 16
+        scattered = self.bytes_b > NEAR_CACHE and not pack_b and self._meets()
+        most = SHALLOW if scattered else DEPTH if pack_b and self._runs() else SHORTER
         length = self.p.k.constant
         if length is None:
-            return SHALLOW if scattered or self.p.n <= FEW_COLUMNS else deep
-        most = deep if pack_b else SHALLOW if scattered else length
+            return SHALLOW if self.p.n <= FEW_COLUMNS else SHORTER
         blocks = -(-length // most)
         even = -(-length // blocks)
         return even if blocks == 1 else -(-even // self.lanes) * self.lanes
 
     # --------------------------------------------------------------------------------------------------- tiles
 
-    def _tile(self, pack_a: bool, pack_b: bool) -> Tile:
-        packed, in_place = _TILES[self.registers.count]
-        tiles = packed if pack_a and pack_b else in_place
+    def _tile(self, pack_b: bool) -> Tile:
+        tiles = _TILES[self.registers.count]
         if self.p.m.constant is None:
             tiles = _OF_ANY[self.registers.count]
         elif self.p.rows <= 5:
@@ -185,13 +197,14 @@ class _Planner:
 
     def _cycles(self, rows: int, vectors: int, pack_b: bool) -> float:
         """Computation, and the traffic of the sweeps over either operand."""
-        near = self.bytes_a + self.bytes_b + self.bytes_c <= NEAR_CACHE
-        sweep_a = 1 / 64 if near else 1 / 24
-        sweep_b = 0.0 if pack_b else 1 / 64 if self.bytes_b <= NEAR_CACHE else 1 / 16
-        sweeps = -(-self.p.rows // rows) * self.bytes_b * sweep_b + -(-self.columns // vectors) * self.bytes_a * sweep_a
-        whole, rest = divmod(self.columns, vectors)
+        down, (whole, rest) = -(-self.p.rows // rows), divmod(self.columns, vectors)
         across = sum(self._tile_cycles(rows, v, pack_b) * n for v, n in ((vectors, whole), (rest, 1)) if v)
-        return -(-self.p.rows // rows) * across + sweeps + (SECOND_TILE if rest and whole else 0)
+        sweeps = 0.0 if self._is_near() else -(-self.columns // vectors) * self.bytes_a * SWEEP_A
+        sweeps += 0.0 if pack_b or self.bytes_b <= NEAR_CACHE else down * self.bytes_b * SWEEP_B
+        return down * across + sweeps + (SECOND_TILE if rest and whole else 0)
+
+    def _is_near(self) -> bool:
+        return self.bytes_a + self.bytes_b + self.bytes_c <= NEAR_CACHE
 
     def _tile_cycles(self, rows: int, vectors: int, pack_b: bool) -> float:
         """Two multiplications or loads a cycle, a latency of four; a call, the traffic of C, and its rows.
@@ -204,15 +217,31 @@ class _Planner:
     # -------------------------------------------------------------------------------------------------- pieces
 
     def _pieces(self, rows: int, columns: int, pack_a: bool, pack_b: bool) -> tuple[int, bool]:
-        """How many pieces, and whether along the columns: the longer side, in pieces worth a copy of the other."""
+        """How many pieces, and whether along the columns; more than there are threads, lest all wait for a busy one."""
+        panels = -(-self.p.n // columns)
+        across = self._parts(panels)
         if self.p.m.constant is None:
-            return (PIECES_OF_ANY if not self.p.batch else 1), False
-        across = self._parts(self.p.n, columns, PIECE_COLUMNS if pack_a else 0)
-        down = self._parts(self.p.rows, 2 * rows, PIECE_ROWS if pack_b else 0)
-        by_columns = across > 1 and (self.p.n >= self.p.rows or down == 1)
+            return (PIECES_OF_ANY if not self.p.batch else 1), across >= PIECES_OF_ANY
+        down = _even(self._parts(self.p.rows // _least_rows(rows, pack_b)))
+        if pack_a or down == 1:
+            return across, True
+        if pack_b:
+            by_columns = across >= down
+        else:
+            by_columns = self.p.n >= self.p.rows and across > 1 and (panels % 4 == 0 or panels >= 2 * MOST_PIECES)
         return (across if by_columns else down), by_columns
 
-    def _parts(self, length: int, least: int, preferred: int) -> int:
-        """Of at least `least`, and at least `preferred` unless that leaves one thread without work."""
-        most = min(MOST_PIECES, self.p.work // SHARE, length // least)
-        return max(1, min(most, max(2, length // preferred) if preferred else most))
+    def _parts(self, length: int) -> int:
+        """Of at least one each, worth a thread's while."""
+        if math.prod(self.p.batch) >= MANY_MATRICES:
+            return 1
+        return max(1, min(MOST_PIECES, self.p.work // SHARE, length))
+
+
+def _least_rows(tile: int, pack_b: bool) -> int:
+    return ROWS_PER_COPY if pack_b else max(ROWS_PER_SWEEP, 2 * tile)
+
+
+def _even(pieces: int) -> int:
+    """A power of two, so that two or four or eight threads have as many each."""
+    return 1 << pieces.bit_length() - 1

@@ -33,10 +33,11 @@ class Routine:
         self.b = Builder(features)
         self.i = Indexer(self.b)
         self.given = {n: Operand(f"%{n}", dtype) for n, dtype in parameters}
+        self.parameters = tuple(self.given.values())
 
     def helper(self, linkage: str = "internal") -> Helper:
         lines = "\n".join(s if s.endswith(":") else f"  {s}" for s in [*self.b.regions[0].lines, "ret void"])
-        head = ", ".join(map(str, self.given.values()))
+        head = ", ".join(map(str, self.parameters))
         text = f"define {linkage} void @{self.name}({head}) {{\nentry:\n{lines}\n}}\n"
         return Helper(self.name, text, frozenset(self.b.declared))
 

@@ -15,21 +15,19 @@ from graphc.records import dataclass
 
 @dataclass(frozen=True)
 class Bases:
-    """Where the three matrices of one product begin, and the room for packed operands."""
+    """Where the three matrices of one product begin, and packed tiles of A and a packed panel of B."""
 
     a: Operand
     b: Operand
     c: Operand
-    scratch: Operand
+    tiles: Operand
+    panel: Operand
 
 
 @dataclass(frozen=True)
 class Block:
-    """Tiles lo to hi, the first of them at `row`; `steps` steps from `k`."""
+    """`steps` steps from `k`."""
 
-    lo: Operand
-    hi: Operand
-    row: Operand
     k: Operand
     steps: Operand
 
@@ -63,17 +61,8 @@ class Tiles:
         f, item = self.f, self.cut.item
         return f.offset(base, f.add(f.mul(row, x.row * item), f.mul(column, x.column * item)))
 
-    def packed_a(self, tile: Tile, block: Block) -> Operand:
-        f, number = self.f, self.f.sub(tile.number, block.lo)
-        return f.offset(self.bases.scratch, f.mul(f.mul(number, block.steps), self.plan.rows * self.cut.item))
-
-    def packed_b(self, number: Operand, block: Block) -> Operand:
-        """Where panel `number` of those that this piece keeps is packed; the only place if they are used once."""
-        f = self.f
-        start = f.offset(self.bases.scratch, self.cut.bytes_of_a)
-        if not self.cut.many_blocks:
-            return start
-        return f.offset(start, f.mul(f.mul(number, block.steps), self.plan.width * self.cut.item))
+    def packed_a(self, tile: Tile) -> Operand:
+        return self.f.offset(self.bases.tiles, self.f.mul(tile.number, self.cut.bytes_of_tile))
 
     # --------------------------------------------------------------------------------------------------- calls
 
@@ -82,7 +71,7 @@ class Tiles:
         source = self.element(self.bases.a, a, tile.row, block.k)
         how = Pack.of(self.product.dtype, self.plan.lanes, self.plan.rows, a.row, a.column)
         strides = a.row * self.cut.item, a.column * self.cut.item
-        target = self.packed_a(tile, block)
+        target = self.packed_a(tile)
         self.call(pack(how, self.features), source, target, *strides, block.steps, tile.count, self.plan.rows)
 
     def pack_b(self, panel: Panel, block: Block) -> None:
@@ -99,7 +88,7 @@ class Tiles:
 
     def multiply(self, tile: Tile, panel: Panel, block: Block) -> None:
         p, f = self.product, self.f
-        a = self.packed_a(tile, block) if self.plan.pack_a else self.element(self.bases.a, p.a, tile.row, block.k)
+        a = self.packed_a(tile) if self.plan.pack_a else self.element(self.bases.a, p.a, tile.row, block.k)
         c = self.element(self.bases.c, p.c, tile.row, panel.column)
         numbers = p.c.row * self.cut.item, block.steps, tile.count, panel.columns, f.less(0, block.k)
         if self.plan.dot:

@@ -1,11 +1,14 @@
 """The loops around the tiles of a product, for the part of it that one chunk takes.
 
-for pieces of matrices of the batch:                tiles or panels are divided among the pieces
-    for k by depth:                                 a block of k
-        for tiles by plan.tiles:                    a block of rows; A is packed
-            for panels:                             vectors * lanes columns; B is packed, the first time
-                for tiles of the block: micro       C += A @ B
-            the epilogue of the rows, after the last block of k
+    for pieces of matrices of the batch:    panels or tiles are divided among the pieces
+        for k by depth:                     a block of k
+            for panels:                     vectors * lanes columns; B is packed
+                for tiles: micro            C += A @ B
+                the epilogue, after the last block of k
+
+A panel of B is packed just before it is used, and stays in the second-level cache while all rows of A pass by.  They
+come from wherever they are: along k the processor foresees them.  An A that lies otherwise is packed too, before all
+else; `together` does that where several pieces need it.
 """
 
 from __future__ import annotations
@@ -45,42 +48,50 @@ class Frame:
     a: Place
     b: Place
     c: Place
-    scratch: Place | None
+    tiles: Place | None
+    panel: Place | None
     epilogue: Call | None
     dims: tuple[str, ...]
     first_dim: int
 
 
 class Walk:
-    """Writes `void @name(ptr words, i32 chunk, i32 chunks)`."""
+    """Writes one function `void @name(words, chunk, chunks)`."""
 
     def __init__(self, name: str, cut: Cut, frame: Frame, features: frozenset[str]) -> None:
         self.cut, self.product, self.plan, self.frame = cut, cut.product, cut.plan, frame
         self.features = features
         self.f = Routine(name, [("words", "ptr"), ("chunk", "i32"), ("chunks", "i32")], features)
         self.chunk, self.chunks = (self.f.b.cast(self.f.given[n], "i64") for n in ("chunk", "chunks"))
-        for n, dim in enumerate(frame.dims, frame.first_dim):
-            self.f.i.env[dim] = self.f.word(n, "i64")
-        self.symbols = dict(self.f.i.env)
-        self.rows = Rows(self.f, self.f.i.value(cut.product.m), cut.plan.rows)
 
     def helpers(self) -> list[Helper]:
-        """The routine, then what it calls."""
-        f = self.f
-        self.open_epilogue()
-        pieces = self.pieces()
-        if pieces is self.chunks and not self.product.batch:
-            self.take(self.chunk, pieces)
-        else:
-            self.share(pieces)
-        return [f.helper(), *self.tiles.helpers.values()]
+        """The finished function, then what it calls."""
+        return [self.f.helper(), *self.tiles.helpers.values()]
 
-    def share(self, pieces: Operand) -> None:
-        """Pieces of all matrices are divided among the chunks."""
+    def share(self) -> list[Helper]:
+        """A product whose pieces need nothing of each other: those of all matrices are divided among the chunks."""
         f = self.f
+        self.read_dims()
+        self.open_epilogue()
+        pieces, ends = self.pieces(), (f.number(0), f.i.value(self.product.k))
+        if pieces is self.chunks and not self.product.batch:
+            self.take(f.number(0), self.chunk, pieces, ends)
+            return self.helpers()
         total = f.mul(pieces, math.prod(self.product.batch))
         lo, hi = (f.div(f.mul(total, c), self.chunks) for c in (self.chunk, f.add(self.chunk, 1)))
-        f.each(lo, hi, lambda q: self.take(q, pieces))
+
+        def each(q: Operand) -> None:
+            which = f.div(q, pieces) if self.product.batch else f.number(0)
+            self.take(which, f.sub(q, f.mul(which, pieces)), pieces, ends)
+
+        f.each(lo, hi, each)
+        return self.helpers()
+
+    def read_dims(self) -> None:
+        for n, dim in enumerate(self.frame.dims, self.frame.first_dim):
+            self.f.i.env[dim] = self.f.word(n, "i64")
+        self.symbols = dict(self.f.i.env)
+        self.rows = Rows(self.f, self.f.i.value(self.product.m), self.plan.rows)
 
     # --------------------------------------------------------------------------------------------------- pieces
 
@@ -92,22 +103,25 @@ class Walk:
         alone = f.b.eq(self.chunks, 1)
         return f.number(1) if self.plan.pieces == 1 else f.b.select(alone, 1, f.number(self.plan.pieces))
 
-    def take(self, q: Operand, pieces: Operand) -> None:
-        """One piece of one matrix of the batch."""
-        f, frame, p = self.f, self.frame, self.product
-        which = f.div(q, pieces) if p.batch else f.number(0)
-        piece = f.sub(q, f.mul(which, pieces))
-        at = self.batch_position(which)
-        scratch = self.address(frame.scratch) if frame.scratch else f.number(0)
-        a, b, c = (self.matrix(place, x, at) for place, x in ((frame.a, p.a), (frame.b, p.b), (frame.c, p.c)))
-        self.tiles = Tiles(f, self.cut, Bases(a, b, c, scratch), self.features)
+    def take(self, which: Operand, piece: Operand, pieces: Operand, ends: tuple[Operand, Operand]) -> None:
+        """One piece of one matrix of the batch, from one step of k to another."""
+        f = self.f
+        self.enter(which)
         self.panel_range = f.number(0), f.number(self.cut.panels)
         self.tile_range = f.number(0), self.rows.tiles
         if self.plan.by_columns:
             self.panel_range = self.part(self.panel_range[1], piece, pieces)
         else:
             self.tile_range = self.part(self.tile_range[1], piece, pieces)
-        self.blocks_of_k()
+        self.blocks_of_k(*ends)
+
+    def enter(self, which: Operand) -> None:
+        """Find one matrix of the batch."""
+        frame, p = self.frame, self.product
+        at = self.batch_position(which)
+        tiles, panel = (self.address(x) if x else self.f.number(0) for x in (frame.tiles, frame.panel))
+        a, b, c = (self.matrix(place, x, at) for place, x in ((frame.a, p.a), (frame.b, p.b), (frame.c, p.c)))
+        self.tiles = Tiles(self.f, self.cut, Bases(a, b, c, tiles, panel), self.features)
 
     def part(self, count: Operand, piece: Operand, pieces: Operand) -> tuple[Operand, Operand]:
         f = self.f
@@ -135,45 +149,36 @@ class Walk:
 
     # --------------------------------------------------------------------------------------------------- blocks
 
-    def blocks_of_k(self) -> None:
+    def blocks_of_k(self, lo: Operand, hi: Operand) -> None:
         """At least one, even of no steps: it writes the zeros."""
-        f, depth = self.f, self.cut.depth
-        k = f.i.value(self.product.k)
-        f.each(0, f.most(k, 1), lambda start: self.blocks_of_rows(start, f.least(depth, f.sub(k, start))), depth)
+        f, depth, tiles = self.f, self.cut.depth, self.frame.tiles
 
-    def blocks_of_rows(self, k: Operand, steps: Operand) -> None:
-        """Even blocks of tiles."""
-        f, (lo, hi) = self.f, self.tile_range
-        if not self.cut.many_blocks:
-            self.block(Block(lo, hi, self.rows.first(lo), k, steps))
-            return
-        count, most = f.sub(hi, lo), self.plan.tiles
-        blocks = f.most(f.div(f.add(count, most - 1), most), 1)
-        each = f.div(f.sub(f.add(count, blocks), 1), blocks)
-        f.each(lo, hi, lambda t: self.block(Block(t, f.least(f.add(t, each), hi), self.rows.first(t), k, steps)), each)
+        def block(k: Operand) -> None:
+            here = Block(k, f.least(depth, f.sub(hi, k)))
+            if tiles and tiles.apart:
+                self.pack_a(here, f.number(0), f.number(1))
+            f.each(*self.panel_range, lambda number: self.panel(number, here))
+            if not self.cut.many_rows:
+                self.finish(here, self.panel_range)
 
-    def block(self, block: Block) -> None:
-        if self.plan.pack_a:
-            self.rows.each(block.lo, block.hi, lambda tile: self.tiles.pack_a(tile, block))
-        self.panels(block)
-        if self.frame.epilogue:
-            last = self.f.less(self.f.i.value(self.product.k - self.cut.depth - 1), block.k)
-            self.f.when(last, lambda: self.finish(block))
+        f.each(lo, f.most(hi, f.add(lo, 1)), block, depth)
 
-    def panels(self, block: Block) -> None:
-        self.f.each(*self.panel_range, lambda number: self.panel(number, block))
+    def pack_a(self, block: Block, part: Operand, parts: Operand) -> None:
+        """A part of a block of A."""
+        self.rows.each(*self.part(self.rows.tiles, part, parts), lambda tile: self.tiles.pack_a(tile, block))
 
     def panel(self, number: Operand, block: Block) -> None:
-        f, tiles = self.f, self.tiles
+        f, tiles, bases = self.f, self.tiles, self.tiles.bases
         column = f.mul(number, self.plan.width)
         columns = f.least(f.sub(self.product.n, column), self.plan.width)
-        if self.plan.pack_b:
-            panel = Panel(number, columns, column, tiles.packed_b(f.sub(number, self.panel_range[0]), block))
-            first = f.b.eq(block.lo, self.tile_range[0]) if self.cut.many_blocks else f.b.number(1, "bool")
-            f.when(first, lambda: tiles.pack_b(panel, block))
-        else:
-            panel = Panel(number, columns, column, tiles.element(tiles.bases.b, self.product.b, block.k, column))
-        self.rows.each(block.lo, block.hi, lambda tile: tiles.multiply(tile, panel, block))
+        packed = self.plan.pack_b
+        begin = bases.panel if packed else tiles.element(bases.b, self.product.b, block.k, column)
+        panel = Panel(number, columns, column, begin)
+        if packed:
+            tiles.pack_b(panel, block)
+        self.rows.each(*self.tile_range, lambda tile: tiles.multiply(tile, panel, block))
+        if self.cut.many_rows:
+            self.finish(block, (number, f.add(number, 1)))
 
     # ------------------------------------------------------------------------------------------------- epilogue
 
@@ -187,17 +192,26 @@ class Walk:
             if isinstance(word, Place):
                 self.set_word(n, self.address(word))
 
-    def finish(self, block: Block) -> None:
-        """What follows the product, for a block of rows and the columns of the piece."""
+    def finish(self, block: Block, panels: tuple[Operand, Operand]) -> None:
+        """What follows the product for some panels, by blocks of rows, after the last block of k."""
+        if self.frame.epilogue is None:
+            return
+        f, width, (lo, hi) = self.f, self.plan.width, self.tile_range
+        last = f.less(f.i.value(self.product.k - self.cut.depth - 1), block.k)
+        left, right = f.mul(panels[0], width), f.least(f.mul(panels[1], width), self.product.n)
+        tiles = self.cut.block_rows // self.plan.rows
+
+        def rows(t: Operand) -> None:
+            end = f.least(f.add(t, tiles), hi)
+            self.follow(self.rows.first(t), self.rows.first(end), left, right)
+
+        f.when(last, lambda: f.each(lo, hi, rows, tiles))
+
+    def follow(self, top: Operand, bottom: Operand, left: Operand, right: Operand) -> None:
+        """The epilogue of a rectangle of C."""
         assert self.frame.epilogue is not None
-        f, width = self.f, self.plan.width
-        left, right = f.mul(self.panel_range[0], width), f.least(f.mul(self.panel_range[1], width), self.product.n)
-        here = {
-            ROW: block.row,
-            ROWS: f.sub(self.rows.first(block.hi), block.row),
-            COLUMN: left,
-            COLUMNS: f.sub(right, left),
-        }
+        f = self.f
+        here = {ROW: top, ROWS: f.sub(bottom, top), COLUMN: left, COLUMNS: f.sub(right, left)}
         for n, word in enumerate(self.frame.epilogue.words):
             if isinstance(word, str):
                 self.set_word(n, (self.symbols | here)[word])

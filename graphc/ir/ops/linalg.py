@@ -39,7 +39,11 @@ def swap(x: Any) -> Any:
 
 
 def _vjp(g: Any, y: Any, a: Any, b: Any) -> list[Any]:
-    return [sum_to(matmul(g, swap(b)), type_of(a).shape), sum_to(matmul(swap(a), g), type_of(b).shape)]
+    """Of one matrix that all items of a batch were multiplied by: one product that sums over their rows too."""
+    to_a = sum_to(matmul(g, swap(b)), type_of(a).shape)
+    if len(type_of(b).shape) == 2 < len(type_of(a).shape):
+        return [to_a, matmul(swap(_flat(a)), _flat(g))]
+    return [to_a, sum_to(matmul(swap(a), g), type_of(b).shape)]
 
 
 def _jvp(ts: Sequence[Any], y: Any, a: Any, b: Any) -> Any:
@@ -60,9 +64,13 @@ def _batch(mapped: Sequence[bool], a: Any, b: Any) -> Any:
 
 def _rows(a: Any, b: Any) -> Any:
     """a[..., m, k] @ b[k, n] with all rows of a in one matrix."""
+    return reshape(matmul(_flat(a), b), shape=(*type_of(a).shape[:-1], type_of(b).shape[1]))
+
+
+def _flat(a: Any) -> Any:
+    """All rows of a batch in one matrix."""
     *lead, k = type_of(a).shape
-    product = matmul(reshape(a, shape=(volume(lead), k)), b)
-    return reshape(product, shape=(*lead, type_of(b).shape[1]))
+    return reshape(a, shape=(volume(lead), k))
 
 
 def _loops(k: Any, index: Sequence[Poly], a: Any, b: Any) -> Any:
