@@ -272,7 +272,7 @@ def test_views_before_and_work_after_are_kernels_of_their_own() -> None:
         z = primitive("sort")(primitive("neg")(primitive("reshape")(y, shape=(4, 6))), descending=False)
         g.outputs = [primitive("exp")(z), y]
     a = np.random.default_rng(4).standard_normal((6, 4))
-    f = Native(g, "O3", (), 1, unwrap=True, otherwise=None)
+    f = compile_graph(g, threads=1, unwrap=True)
     z, y = f(a)
     want = np.cumsum(np.flip(a.T, 0).reshape(24))
     np.testing.assert_allclose(y, want)
