@@ -9,6 +9,7 @@ from codegen.rechunk import in_small_chunks
 
 import graphc as gx
 from graphc.codegen.lower import lower
+from graphc.codegen.lower.arg_rows import LONGEST_ROW
 from graphc.codegen.lower.axes import normalise
 from graphc.codegen.lower.guards import drop_sure_guards
 from graphc.codegen.lower.short_axes import LONGEST, write_out
@@ -114,6 +115,38 @@ def test_checks_and_writes_of_a_short_axis():
     np.testing.assert_allclose(z, table[rows].sum(axis=2), rtol=1e-12)
     rows[3, 3] = 9
     assert interp.run(kernel, {"table": table, "rows": rows, "y": y, "z": z}, {}) == 7
+
+
+# ------------------------------------------------------------------------------------------------ arg-reductions
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+def test_positions_in_rows_take_two_stages(name, dtype):
+    """The first of equal items and the first NaN win; the maximum beside it is the one of the first stage."""
+    r = np.random.default_rng(0)
+    x = r.integers(-3, 4, (60, 77)).astype(dtype)
+    if dtype != "i4":
+        x[7, 5] = x[7, 9] = x[8, 76] = np.nan
+        x[9] = np.inf
+        x[10, ::2], x[10, 1::2] = 0.0, -0.0
+    extreme = {"argmax": np.max, "argmin": np.min}[name]
+
+    def f(x):
+        return getattr(np, name)(x, axis=1), extreme(x, axis=1), getattr(np, name)(x, axis=0)
+
+    texts = nests(f, x)
+    assert sum(text.count(f"{name}.identity") for text in texts) == 1  # of the outer axis
+    for got, want in zip(gx.jit(f)(x), f(x), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("shape,axis", [((3, LONGEST_ROW + 1), 1), ((5000,), 0)])
+def test_positions_in_rows_that_no_cache_holds_take_one(shape, axis):
+    x = np.random.default_rng(0).normal(size=shape).astype("f4")
+    (text,) = nests(lambda x: x.argmax(axis=axis), x)
+    assert "argmax.identity" in text
+    np.testing.assert_array_equal(gx.jit(lambda x: x.argmax(axis=axis))(x), x.argmax(axis=axis))
 
 
 # ----------------------------------------------------------------------------------------------------------- guards

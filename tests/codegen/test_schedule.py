@@ -78,7 +78,7 @@ def test_an_index_of_32_bits_keeps_16_lanes():
         s.store("y", (N,), s.reduce(monoids.ARGMAX, "j", x, s.position(s.j, dtype))[1], s.i)
         return {v.width for v in vectors(schedule(lower(s.c)))}
 
-    assert (widths("i32"), widths("i64")) == ({16}, {8})
+    assert (widths("i32"), widths("i64")) == ({16}, {8, 16})  # positions of 64 bits; their maximum needs none
 
 
 def test_a_few_wide_values_do_not_halve_the_lanes():

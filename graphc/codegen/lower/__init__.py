@@ -7,7 +7,8 @@ The rules, in order:
    (write, check, reduction) runs over its own axes; effects share loops.
 2. *Stages* (`analysis`, `regions`).  A reduction is complete after the loop of its outermost reduced axis.
    What consumes it goes to the next stage of that loop: the loop is split there and nowhere else.
-   Squared deviations along an outer axis take no stage of their own (`one_pass`).
+   Squared deviations along an outer axis take no stage of their own (`one_pass`), the position of the best item of a
+   row takes one (`arg_rows`).
 3. *Accumulators* (`regions`).  With no kept axis inside its outermost reduced axis a reduction lives in
    registers; otherwise its state is a buffer over the kept axes, so that a sum over axis 0 walks rows, not columns.
 4. *Chunks* (`chunks`).  Threads share one axis; where a reduction crosses it, chunks keep private states, and a
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from graphc.codegen.lower.analysis import Analysis
+from graphc.codegen.lower.arg_rows import arg_rows
 from graphc.codegen.lower.axes import normalise
 from graphc.codegen.lower.chunks import COLUMNS, choose_chunk, worthwhile
 from graphc.codegen.lower.guards import drop_sure_guards
@@ -56,7 +58,7 @@ from graphc.ir.poly import Poly
 def lower(cluster: Cluster) -> Kernel:
     """The unscheduled nest of a cluster, verified."""
     simple = normalise(write_out(normalise(drop_sure_guards(cluster))))
-    return verify(_Lowering(one_pass(simple)).kernel())
+    return verify(_Lowering(arg_rows(one_pass(simple))).kernel())
 
 
 def sizes(cluster: Cluster) -> Iterator[Poly]:
