@@ -22,6 +22,7 @@ from graphc.eager.tensor import from_numpy as from_numpy
 from graphc.eager.tensor import tensor as tensor
 from graphc.numpy.pytorch.elementwise import *  # noqa: F403
 from graphc.numpy.pytorch.networks import *  # noqa: F403
+from graphc.numpy.pytorch.ordering import *  # noqa: F403
 from graphc.numpy.pytorch.products import *  # noqa: F403
 from graphc.numpy.pytorch.reductions import *  # noqa: F403
 from graphc.numpy.pytorch.same import *  # noqa: F403

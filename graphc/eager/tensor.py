@@ -17,7 +17,6 @@ from graphc.eager.hooks import Hook, Hooks, RemovableHandle
 from graphc.eager.inplace import InPlace
 from graphc.eager.modes import GradMode, mode
 from graphc.eager.node import Edge, Node, TapeNode
-from graphc.eager.ordering import Ordering
 from graphc.eager.select import SelectionNode, plain, selection
 from graphc.eager.versions import version
 from graphc.eager.view import Part, Step
@@ -34,7 +33,7 @@ _ndarray = np.ndarray
 _new = object.__new__
 
 
-class Tensor(Ordering, InPlace):
+class Tensor(InPlace):
     """`Tensor(array)` shares memory with the array; `graphc.eager.tensor(...)` copies.
 
     Raises DTypeError for element types that graphc does not have, GradientError for integers that require grad.

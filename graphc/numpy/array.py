@@ -20,7 +20,7 @@ from graphc.numpy import formulas as fm
 from graphc.numpy import reductions as rd
 from graphc.numpy.axes import static_extent
 from graphc.numpy.joining import repeat, unstack
-from graphc.numpy.pytorch import reductions, shapes
+from graphc.numpy.pytorch import ordering, reductions, shapes
 from graphc.numpy.pytorch.methods import Methods, either
 
 
@@ -271,15 +271,9 @@ class Array(Methods):
     argmin = either("argmin", rd.argmin, reductions.argmin)
     any = either("any", rd.any, reductions.any)
     all = either("all", rd.all, reductions.all)
-
-    def cumsum(self, axis: int | None = None, dtype: Any = None) -> Any:
-        return cumulative.cumsum(self, axis, dtype)
-
-    def cumprod(self, axis: int | None = None, dtype: Any = None) -> Any:
-        return cumulative.cumprod(self, axis, dtype)
-
-    def argsort(self, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Any:
-        return sorting.argsort(self, axis, kind, stable=stable)
+    cumsum = either("cumsum", cumulative.cumsum, ordering.cumsum)
+    cumprod = either("cumprod", cumulative.cumprod, ordering.cumprod)
+    argsort = either("argsort", sorting.argsort, ordering.argsort)
 
     def searchsorted(self, v: Any, side: str = "left") -> Any:
         return sorting.searchsorted(self, v, side)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import graphc as gx
+from graphc import eager
 from graphc.eager import grad, tensor
 from graphc.errors import ShapeError
 
@@ -79,3 +81,33 @@ def test_gradients_go_to_where_values_came_from(method, wanted) -> None:
     x = tensor(X[0], requires_grad=True)
     (got,) = grad(method(x).sum(), x)
     assert got.tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: eager.sort(x, descending=True),
+        lambda x: eager.topk(x, 2, dim=0),
+        lambda x: eager.kthvalue(x, 2),
+        lambda x: eager.median(x, dim=1),
+        lambda x: eager.cummax(x, 1),
+        lambda x: eager.cummin(x, 0),
+        lambda x: (eager.median(x), eager.quantile(x, 0.3, dim=1), eager.msort(x)),
+        lambda x: (eager.cumsum(x, dim=0), eager.cumprod(x, 1), eager.logcumsumexp(x, 1)),
+        lambda x: (x.argsort(dim=0, descending=True), x.cumsum(dim=1), x.cumprod(1), x.sort(0).values),
+        lambda x: (eager.searchsorted(np.arange(4.0), x, right=True), eager.bucketize(x, np.arange(4.0))),
+    ],
+)
+def test_compiled_as_at_once(f) -> None:
+    want, got = f(tensor(X)), gx.jit(f)(X)
+    for a, b in zip(want, got, strict=True):
+        np.testing.assert_allclose(a.numpy(), b, rtol=1e-12)
+
+
+def test_gradients_of_what_was_found() -> None:
+    def f(x):
+        return (eager.topk(x, 2).values ** 2).sum() + eager.median(x, 0).values.sum() + eager.cummax(x, 1).values.sum()
+
+    x = tensor(X, requires_grad=True)
+    f(x).backward()
+    np.testing.assert_allclose(gx.jit(gx.grad(f))(X), x.grad.numpy(), rtol=1e-12)

@@ -15,11 +15,11 @@ from graphc.ir.ops.arithmetic import stop_gradient
 from graphc.ir.types import short_dtype
 from graphc.numpy import linear_algebra, movement
 from graphc.numpy.promote import cast_to
-from graphc.numpy.pytorch import elementwise, products, reductions, same, selection, shapes
+from graphc.numpy.pytorch import elementwise, ordering, products, reductions, same, selection, shapes
 
 Method = Callable[..., Any]
 
-_KEYWORDS = frozenset({"dim", "keepdim", "unbiased", "correction"})
+_KEYWORDS = frozenset({"dim", "keepdim", "unbiased", "correction", "descending"})
 
 
 def either(name: str, ours: Method, theirs: Method) -> Method:
@@ -29,7 +29,7 @@ def either(name: str, ours: Method, theirs: Method) -> Method:
         return (ours if _KEYWORDS.isdisjoint(options) else theirs)(self, *args, **options)
 
     method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"NumPy's {name}; PyTorch's with its keywords `dim`, `keepdim`, `unbiased`, `correction`."
+    method.__doc__ = f"NumPy's {name}; PyTorch's with its keywords `dim`, `keepdim`, `descending` ..."
     return method
 
 
@@ -92,6 +92,12 @@ class Methods:
     )  # fmt: skip
     nansum, nanmean, count_nonzero = reductions.nansum, reductions.nanmean, reductions.count_nonzero
     softmax, log_softmax = reductions.softmax, reductions.log_softmax
+
+    # --------------------------------------------------------------------------------------------------- ordering
+
+    sort, msort, topk, kthvalue = ordering.sort, ordering.msort, ordering.topk, ordering.kthvalue
+    median, quantile, unique = ordering.median, ordering.quantile, ordering.unique
+    cummax, cummin, logcumsumexp = ordering.cummax, ordering.cummin, ordering.logcumsumexp
 
     # -------------------------------------------------------------------------------------------- shapes and axes
 
