@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from graphc.ir.poly import Poly, Size
 from graphc.records import dataclass
 
 ALIGNMENT = 64
+_NO_GAP = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,6 @@ class Interval:
     size: Size
     first: int
     last: int
-
-    def meets(self, other: Interval) -> bool:
-        """Whether some step needs both."""
-        return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True)
@@ -66,25 +65,45 @@ def plan_arena(intervals: Iterable[Interval], env: Mapping[str, int]) -> Arena:
     Deterministic: equal sizes are placed in order of first step and name.  An array of no bytes lies at 0.
     """
     sizes = [(i, Poly.of(i.size).evaluate(env)) for i in intervals]
-    placed: list[Placed] = []
-    for interval, size in sorted(sizes, key=lambda pair: (-pair[1], pair[0].first, pair[0].name)):
-        placed.append(Placed(interval, _best_fit(interval, size, placed), size))
+    row = _Row(len(sizes))
+    placed = [
+        Placed(interval, row.place(interval, size), size)
+        for interval, size in sorted(sizes, key=lambda pair: (-pair[1], pair[0].first, pair[0].name))
+    ]
     end = max((p.end for p in placed), default=0)
     placed.sort(key=lambda p: (p.interval.first, p.interval.name))
     return Arena({p.interval.name: p.offset for p in placed}, end, _lower_bound(placed), tuple(placed))
 
 
-def _best_fit(interval: Interval, size: int, placed: Sequence[Placed]) -> int:
-    """The start of the smallest gap that is large enough, else the end of what is in the way."""
-    best, best_gap, top = None, None, 0
-    for p in sorted((p for p in placed if p.bytes and p.interval.meets(interval)), key=lambda p: p.offset):
-        gap = p.offset - top
-        if gap >= _aligned(size) and (best_gap is None or gap < best_gap):
-            best, best_gap = top, gap
-        top = max(top, p.end)
-    if size == 0:
-        return 0
-    return top if best is None else best
+class _Row:
+    """What has been placed, as arrays: thousands of intervals are looked at for each of thousands."""
+
+    def __init__(self, count: int) -> None:
+        self.first, self.last, self.offset, self.end = (np.zeros(count, np.int64) for _ in range(4))
+        self.count = 0
+
+    def place(self, interval: Interval, size: int) -> int:
+        """The start of the smallest gap that is large enough, else the end of what is in the way."""
+        if size == 0:
+            return 0
+        start, n = self._best_fit(interval, _aligned(size)), self.count
+        self.first[n], self.last[n] = interval.first, interval.last
+        self.offset[n], self.end[n] = start, start + _aligned(size)
+        self.count += 1
+        return start
+
+    def _best_fit(self, interval: Interval, size: int) -> int:
+        n = self.count
+        met = np.flatnonzero((self.first[:n] <= interval.last) & (self.last[:n] >= interval.first))
+        if not met.size:
+            return 0
+        met = met[np.argsort(self.offset[met], kind="stable")]
+        tops = np.maximum.accumulate(self.end[met])
+        starts = np.concatenate([[0], tops[:-1]])
+        gaps = self.offset[met] - starts
+        gaps[gaps < size] = _NO_GAP
+        best = int(np.argmin(gaps))
+        return int(tops[-1] if gaps[best] == _NO_GAP else starts[best])
 
 
 def _lower_bound(placed: Sequence[Placed]) -> int:
