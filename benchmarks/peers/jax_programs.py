@@ -250,3 +250,26 @@ def product_of_transposed(a: Any, b: Any) -> Any:
 
 def product_with_transposed(a: Any, b: Any) -> Any:
     return a @ b.mT
+
+
+# -------------------------------------------------------------------------------------------------------- recurrent
+
+
+def lstm_fwd(p: Any, x: Any) -> Any:
+    wx, wh, b = p
+
+    def step(state: Any, z: Any) -> Any:
+        h, c = state
+        i, f, g, o = jnp.split(z + h @ wh, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    start = jnp.zeros((x.shape[1], wh.shape[0]), x.dtype)
+    return lax.scan(step, (start, start), x @ wx + b)[0][0]
+
+
+def _lstm_loss(p: Any, x: Any, weight: Any) -> Any:
+    return (lstm_fwd(p, x) * weight).sum()
+
+
+lstm_grad = jax.value_and_grad(_lstm_loss)

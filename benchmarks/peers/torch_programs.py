@@ -211,8 +211,6 @@ def product_with_transposed(a: Tensor, b: Tensor) -> Tensor:
     return a @ b.mT
 
 
-# ---------------------------------------------------------------------------------------------------------- joining
-
 # --------------------------------------------------------------------------------------------------------- ordering
 
 
@@ -236,6 +234,22 @@ def cumsum_ax1(x: Tensor) -> Tensor:
     return torch.cumsum(x, 1)
 
 
+# -------------------------------------------------------------------------------------------------------- recurrent
+
+
+def lstm_fwd(parameters: Any, x: Tensor) -> Tensor:
+    wx, wh, b = parameters
+    start = torch.zeros(1, x.shape[1], wh.shape[0])
+    weights = [wx.t().contiguous(), wh.t().contiguous(), b, torch.zeros_like(b)]
+    return torch.lstm(x, (start, start), weights, True, 1, 0.0, False, False, False)[1][0]
+
+
+def lstm_loss(parameters: Any, x: Tensor, weight: Tensor) -> Tensor:
+    return (lstm_fwd(parameters, x) * weight).sum()
+
+
+# ---------------------------------------------------------------------------------------------------------- joining
+
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "mlp_tiny_grad": mlp_tiny_loss,
     "hier_logp": log_density,
@@ -243,6 +257,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "logreg_grad": logistic_loss,
     "transformer_grad": transformer_loss,
     "embed_grad": embed_loss,
+    "lstm_grad": lstm_loss,
 }
 OPTIMISERS: dict[str, Callable[..., Any]] = {"mlp_train_sgdm": momentum, "mlp_train_adam": adam}
 

@@ -7,6 +7,7 @@ from benchmarks.workloads import (
     embedding,
     ordering,
     products,
+    recurrent,
     rows,
     simulation,
     small,
@@ -15,12 +16,12 @@ from benchmarks.workloads import (
 )
 from benchmarks.workloads.workload import Workload as Workload
 
-_MODULES = (small, elementwise, rows, training, transformer, simulation, embedding, products, ordering)
+_MODULES = (small, elementwise, rows, training, transformer, recurrent, simulation, embedding, products, ordering)
 
 WORKLOADS: dict[str, Workload] = {w.name: w for module in _MODULES for w in module.WORKLOADS}
 
 NOT_EXPRESSIBLE = {
     "lenet_train, resnet18_b1, resnet18_b8, resnet18_grad_b8": "convolution",
-    "lstm_fwd, lstm_grad, ode_rk4": "loops in the graph",
+    "ode_rk4": "loops in the graph",
 }
 """Workloads that wait for functions graphc does not have."""
