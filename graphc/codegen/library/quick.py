@@ -29,11 +29,11 @@ Test = Callable[[Operand], Operand]
 
 def scratch(count: Poly, word: str, lanes: int) -> Poly:
     """Words of 64 bits: the keys, what is put beside, each with a vector more, and the parts that wait."""
-    return 2 * _array(count, word, lanes) + 2 * PARTS
+    return 2 * ((_bytes(count, word, lanes) + 7) // 8) + 2 * PARTS
 
 
-def _array(count: Poly, word: str, lanes: int) -> Poly:
-    return (count * ITEMSIZE[word] + (2 * lanes * ITEMSIZE[word] + 7)) // 8
+def _bytes(count: Poly, word: str, lanes: int) -> Poly:
+    return (count + 2 * lanes) * ITEMSIZE[word]
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Quick:
         return self._after(2)
 
     def _after(self, arrays: int) -> Operand:
-        size = self.f.mul(self.f.i.value(_array(self.longest, self.word, self.lanes)), 8 * arrays)
-        return self.f.offset(self.memory, size)
+        words = self.f.div(self.f.i.value(_bytes(self.longest, self.word, self.lanes) + 7), 8)
+        return self.f.offset(self.memory, self.f.mul(words, 8 * arrays))
 
     def sort(self, count: Operand) -> Operand:
         """Whether the keys are sorted now."""

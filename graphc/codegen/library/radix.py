@@ -100,7 +100,7 @@ class Radix:
             start += (1 << bits) * ITEMSIZE[COUNT]
         self.clear = (memory, start)
         first = f.offset(memory, start)
-        size = f.mul(f.i.value((longest * form.size + 15) // 8), 8)
+        size = f.mul(f.div(f.i.value(longest * form.size + 15), 8), 8)
         self.arrays = [first, f.offset(first, size)]
 
     def sort(self, count: Operand, item: Callable[[Operand], tuple[Operand, Operand]]) -> Operand:
