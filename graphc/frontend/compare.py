@@ -147,7 +147,9 @@ class _Dynamic:
         return len(ancestors([y for y in flatten(value)[0] if isinstance(y, eager.Tensor)]))
 
     def results(self) -> tuple[Leaves, Leaves]:
-        value, slopes = self.call()
+        """By NumPy's rules, also for large arrays: else kernels would be compared with kernels."""
+        with config(kernels=None):
+            value, slopes = self.call()
         return [_array(y) for y in flatten(value)[0]], [_array(g) for g in slopes]
 
     def _forward(self) -> tuple[Any, Leaves]:
