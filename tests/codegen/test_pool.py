@@ -88,6 +88,33 @@ def test_forks_of_several_threads_at_once() -> None:
     assert not failed
 
 
+def test_a_worker_that_was_late_is_left_alone_for_a_while() -> None:
+    """As where its processor is busy: the caller does not wait for it again, and asks it again in the end."""
+    code = (
+        f"import ctypes, sys, threading, time; sys.path.insert(0, {TESTS!r})\n"
+        "from codegen.test_pool import fork_function\n"
+        "fork, me = fork_function(2, hold_lock=False), threading.get_ident()\n"
+        "begun, by = threading.Event(), []\n"
+        "def chunk(words, c, n):\n"
+        "    by.append(threading.get_ident())\n"
+        "    if by[-1] != me: begun.set(); time.sleep(stall)\n"
+        "    else: begun.wait(patience)\n"
+        "call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32)(chunk)\n"
+        "def shared(n=2):\n"
+        "    by.clear(); begun.clear(); fork(ctypes.cast(call, ctypes.c_void_p).value, None, n)\n"
+        "    return set(by) != {me}\n"
+        "stall, patience = 0.0, 5.0\n"
+        "assert shared()\n"
+        "stall = 0.05\n"
+        "assert shared()\n"
+        "stall, patience = 0.0, 0.0\n"
+        "assert not any(shared() for _ in range(20))\n"
+        "time.sleep(1.2); patience = 5.0\n"
+        "assert shared()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_a_child_process_has_workers_of_its_own() -> None:
     if not hasattr(os, "fork"):
         pytest.skip("no fork on this system")

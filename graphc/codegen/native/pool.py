@@ -4,6 +4,11 @@ Threads claim chunks one at a time, and so does the caller, which therefore neve
 All of it is native code: a claim is one compare-and-swap on a word (generation, chunks left).  Workers are started at
 the first fork; they spin for about a millisecond, then sleep on a lock.  A second thread that forks meanwhile runs its
 chunks itself.  After a fork of the process the child starts workers of its own.
+
+A worker whose processor is taken away in the midst of a chunk keeps the caller waiting.  A balance is kept of the time
+that workers saved, reckoned as what the caller did itself, and that it waited for them, up to a credit of some
+milliseconds.  When it is used up, forks run without workers for sixteen times what is missing: beside a busy neighbour,
+such as the spinning threads of another library, a program is as fast as on one thread but for a few per cent.
 """
 
 from __future__ import annotations
@@ -93,6 +98,7 @@ def pool_text(threads: int, architecture: str) -> str:
     """The module: `void @fork(ptr function, ptr words, i32 count)` and `void @reset()`."""
     spinning = _SPINNING[architecture]
     text = _TEXT.replace("PAUSE", spinning.pause).replace("CLOCK", spinning.clock)
+    text = text.replace("CREDIT", str(4 * spinning.ticks))
     return text.replace("TICKS", str(spinning.ticks)).replace("THREADS", str(threads)) + spinning.declarations
 
 
@@ -101,6 +107,8 @@ _TEXT = r"""
 %Line = type [56 x i8]
 %Pool = type { i64, %Line, i64, %Line, i64, %Line, i64, %Line, i64, %Line, ptr, ptr, i32, [64 x ptr] }
 @pool = internal global %Pool zeroinitializer, align 64
+@balance = internal global i64 0, align 64    ; ticks that workers have saved, less those that they were waited for
+@alone.until = internal global i64 0, align 8    ; when to share work again
 
 declare ptr @PyThread_allocate_lock()
 declare i32 @PyThread_acquire_lock(ptr, i32)
@@ -115,6 +123,8 @@ entry:
   %end = getelementptr %Pool, ptr null, i32 1
   %size = ptrtoint ptr %end to i64
   call void @llvm.memset.p0.i64(ptr align 64 @pool, i8 0, i64 %size, i1 false)
+  store i64 0, ptr @balance, align 8
+  store i64 0, ptr @alone.until, align 8
   ret void
 }
 
@@ -224,11 +234,16 @@ entry:
   %any = icmp sgt i32 %count, 0
   br i1 %any, label %try, label %end
 try:
+  %begin = CLOCK
+  %until = load atomic i64, ptr @alone.until monotonic, align 8
+  %shuns = icmp slt i64 %begin, %until
+  br i1 %shuns, label %alone, label %claim
+claim:
   %swap = cmpxchg ptr %busy, i64 0, i64 1 acquire monotonic, align 8
   %free = extractvalue { i64, i1 } %swap, 1
   br i1 %free, label %ready, label %alone
 alone:
-  %chunk = phi i32 [0, %try], [%following, %alone]
+  %chunk = phi i32 [0, %try], [0, %claim], [%following, %alone]
   call void %function(ptr %words, i32 %chunk, i32 %count)
   %following = add i32 %chunk, 1
   %more = icmp slt i32 %following, %count
@@ -270,6 +285,7 @@ release:
   br label %each
 share:
   call void @drain()
+  %drained = CLOCK
   %total = zext i32 %count to i64
   br label %wait
 wait:
@@ -280,7 +296,23 @@ pause:
   PAUSE
   br label %wait
 free.it:
+  %finish = CLOCK
+  %work = sub i64 %drained, %begin
+  %waited = sub i64 %finish, %drained
+  %gain = sub i64 %work, %waited
+  %had = load i64, ptr @balance, align 8
+  %has = add i64 %had, %gain
+  %rich = icmp sgt i64 %has, CREDIT
+  %capped = select i1 %rich, i64 CREDIT, i64 %has
+  %poor = icmp slt i64 %capped, 0
+  %balance = select i1 %poor, i64 0, i64 %capped
+  store i64 %balance, ptr @balance, align 8
   store atomic i64 0, ptr %busy release, align 8
+  br i1 %poor, label %shun, label %end
+shun:
+  %times = mul i64 %capped, -16
+  %then = add i64 %finish, %times
+  store atomic i64 %then, ptr @alone.until monotonic, align 8
   br label %end
 end:
   ret void
