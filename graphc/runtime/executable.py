@@ -180,8 +180,9 @@ class Native:
                 "wrong number of arguments", expected=str(len(self.types)), got=got, loc=user_location()
             )
         for a, t in zip(args, self.types, strict=True):
-            if not isinstance(a, np.ndarray) or a.dtype.newbyteorder("=") != numpy_dtype(t.dtype):
-                got = f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__
+            is_array = isinstance(a, np.ndarray | np.generic)
+            if not is_array or a.dtype.newbyteorder("=") != numpy_dtype(t.dtype):
+                got = f"{a.dtype}{list(a.shape)}" if is_array else type(a).__name__
                 raise FeedError("an argument of another type", expected=f"an array {t}", got=got, loc=user_location())
         return self.native(*self.fitting(args))
 

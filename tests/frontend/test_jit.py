@@ -373,3 +373,12 @@ def test_errors_leave_it_usable() -> None:
 def test_static_arguments_are_hashable() -> None:
     with pytest.raises(SignatureError, match="hashable"):
         gx.jit(lambda x, s: x)(X, {1, 2})
+
+
+@pytest.mark.parametrize("result", [lambda p, y: p["a"] * y, lambda p, y: {"b": p["a"] * y, "c": (y,)}])
+def test_numpy_scalars_in_nests_are_arrays_in_every_call(result):
+    """What a step of an optimiser makes of a 0-d array."""
+    f, y = gx.jit(result), np.ones(3)
+    for a in (np.zeros(()), np.float64(2.0), np.float64(3.0), np.zeros(()) + 4.0):
+        got = f({"a": a}, y)
+        np.testing.assert_array_equal(got["b"] if isinstance(got, dict) else got, a * y)
