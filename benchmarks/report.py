@@ -23,8 +23,8 @@ The same workloads in graphc, NumPy, PyTorch (eager and compiled) and JAX.  Ever
 and its own arrays; graphc gets NumPy code and NumPy arrays.  Every result is compared with NumPy in float64 before it
 is timed.  Systems take turns within one process, round by round; a figure is the median of the rounds.  Each workload
 and number of threads has a fresh process, with as many processors as threads; first calls are cold, without imports.
-A blank cell was not measured.  After their calls the threads of other systems spin for up to a fifth of a second, on
-the processor that graphc's second thread needs: on two threads short calls are measured beside that.
+A blank cell was not measured.  After their calls the threads of other systems go on spinning for a while, on the
+processor that graphc's second thread needs: on two threads short calls are measured beside that.
 
 This page is written by
 

@@ -184,7 +184,7 @@ surrounds it and needs no library. Each has a form for AVX-512 and a portable on
 **Accuracy.** The largest error, in units in the last place, is stated for each function and type, and tests hold both
 forms to it (`tests/codegen/test_vecmath.py`). The figures were found by running every function of one f32 operand
 over blocks of 65536 consecutive floats from all parts of their range, one block in 32 or more, against its f64 form;
-f64 by half a million arguments or more against 80-bit floats: uniform ones over the regular range, near 1, near
+f64 by some hundred thousand arguments against 80-bit floats: uniform ones over the regular range, near 1, near
 multiples of pi/2, and of every magnitude. `sqrt` is rounded correctly.
 
 **Special values** are those of C99 Annex F: signed zeros, infinities, NaN, subnormal arguments and results, both sides

@@ -15,9 +15,9 @@ from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
 from graphc.passes.draft import Draft, draft_of, joined
-from graphc.passes.join import Part, parts_of
-from graphc.passes.joins import Slice, find_slices
 from graphc.passes.loop_order import merge_orders, preferred_order
+from graphc.passes.parts import Part, parts_of
+from graphc.passes.slices import Slice, find_slices
 from graphc.records import dataclass
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time

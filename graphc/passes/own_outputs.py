@@ -6,8 +6,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.ops.arithmetic import alias
 from graphc.passes.access import find_anchors, storage
-from graphc.passes.joins import own_parts
 from graphc.passes.rebuild import reachable, rebuild
+from graphc.passes.slices import own_parts
 
 
 def own_outputs(graph: Graph) -> Graph:

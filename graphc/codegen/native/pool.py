@@ -8,7 +8,7 @@ chunks itself.  After a fork of the process the child starts workers of its own.
 A worker whose processor is taken away in the midst of a chunk keeps the caller waiting.  A balance is kept of the time
 that workers saved, reckoned as what the caller did itself, and that it waited for them, up to a credit of some
 milliseconds.  When it is used up, forks run without workers for sixteen times what is missing: beside a busy neighbour,
-such as the spinning threads of another library, a program is as fast as on one thread but for a few per cent.
+such as the spinning threads of another library, most calls then take about as long as on one thread.
 """
 
 from __future__ import annotations

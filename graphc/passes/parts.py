@@ -1,4 +1,4 @@
-"""Joins whose parts are written in place: every kernel that computes a part of a concatenation stores it there."""
+"""Parts of a concatenation along any axis: whoever computes one stores it there too (contiguous ones: `slices`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joins: a concatenation that is stored is computed in place, each part in its own slice of the array.
+"""Slices: a concatenation that is stored is computed in place, each part in its slice of the array (else: `parts`).
 
 That takes a part that is computed for this alone and is one contiguous piece of the whole: the axis is the first one
 that is longer than 1.  Such are the stacked results of an unrolled loop.
