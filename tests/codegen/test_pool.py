@@ -15,6 +15,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
+from graphc.codegen.native import neighbours
 from graphc.codegen.native.engine import Library
 from graphc.codegen.native.pool import _quota, default_threads, fork_address, pool_text
 
@@ -169,6 +170,56 @@ def test_quota_of_a_control_group(tmp_path: Path) -> None:
     assert _quota(tmp_path) is None
 
 
+@pytest.mark.parametrize("gives_way", [False, True])
 @pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
-def test_the_text_is_valid_for_every_architecture(architecture: str) -> None:
-    llvm.parse_assembly(pool_text(4, architecture)).verify()
+def test_the_text_is_valid_for_every_architecture(architecture: str, gives_way: bool) -> None:
+    llvm.parse_assembly(pool_text(4, architecture, gives_way)).verify()
+
+
+def test_workers_share_where_the_system_offers_no_giving_way() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {TESTS!r})\n"
+        "from codegen.test_pool import fork_function, run\n"
+        "from graphc.codegen.native import neighbours\n"
+        "neighbours.addresses = dict\n"
+        "run(fork_function(2), 7, 500, rounds=1000)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.skipif(not neighbours.addresses(), reason="needs Linux")
+def test_a_thread_leaves_the_processor_of_another_and_may_run_anywhere_afterwards() -> None:
+    text = f"{neighbours.text(True)}\ndefine void @off(i32 %p) {{\n  call void @keep.off(i32 %p)\n  ret void\n}}\n"
+    text = text.replace("CLOCK", "call i64 @llvm.readcyclecounter()").replace("TURN", "1")
+    library = Library(f"{text}\ndeclare i64 @llvm.readcyclecounter()\n", ["off"], neighbours.addresses())
+    off = ctypes.CFUNCTYPE(None, ctypes.c_int32)(library["off"])
+    processor = ctypes.CDLL(None).sched_getcpu
+    allowed = os.sched_getaffinity(0)
+    try:
+        one = min(allowed)
+        os.sched_setaffinity(0, {one})
+        off(one)  # there is no other
+        assert (os.sched_getaffinity(0), processor()) == ({one}, one)
+        if len(allowed) > 1:
+            os.sched_setaffinity(0, allowed)
+            before = [processor() for _ in range(20) if off(processor()) is None]
+            assert os.sched_getaffinity(0) == allowed
+            assert len(set(before)) > 1
+        off(-1)
+        assert os.sched_getaffinity(0) == allowed
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.skipif(not neighbours.addresses(), reason="needs Linux")
+def test_beside_threads_that_spin_everything_is_done() -> None:
+    """As many busy processes as processors: workers lose their turns all the time."""
+    spin = "import time\nend = time.monotonic() + 2\nwhile time.monotonic() < end: pass"
+    busy = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(default_threads())]
+    try:
+        fork = fork_function(3)
+        for _ in range(60):
+            run(fork, 16, 1, rounds=400_000)
+    finally:
+        for each in busy:
+            each.wait()

@@ -5,10 +5,10 @@ All of it is native code: a claim is one compare-and-swap on a word (generation,
 the first fork; they spin for about a millisecond, then sleep on a lock.  A second thread that forks meanwhile runs its
 chunks itself.  After a fork of the process the child starts workers of its own.
 
-A worker whose processor is taken away in the midst of a chunk keeps the caller waiting.  A balance is kept of the time
-that workers saved, reckoned as what the caller did itself, and that it waited for them, up to a credit of some
-milliseconds.  When it is used up, forks run without workers for sixteen times what is missing: beside a busy neighbour,
-such as the spinning threads of another library, most calls then take about as long as on one thread.
+A worker whose processor is taken away in the midst of a chunk keeps the caller waiting; `neighbours` makes that rare.
+A balance is kept of the time that workers saved, reckoned as what the caller did itself, and that it waited for them,
+up to a credit of some milliseconds.  When it is used up, forks run without workers for sixteen times what is missing:
+most calls then take about as long as on one thread.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import os
 from functools import cache
 from pathlib import Path
 
+from graphc.codegen.native import neighbours
 from graphc.codegen.native.engine import Library, emit_object, host
 from graphc.codegen.native.store import digest, kept
 from graphc.records import dataclass
@@ -84,9 +85,10 @@ def fork_address(threads: int) -> int:
 @cache
 def _fork_address(threads: int) -> int:
     imports = {n: ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value or 0 for n in _PYTHON}
-    text = pool_text(threads, host().architecture)
+    libc = neighbours.addresses()
+    text = pool_text(threads, host().architecture, bool(libc))
     code = kept(digest(text, host().key), lambda: emit_object(text))
-    library = Library(code, ["fork", "reset"], imports)
+    library = Library(code, ["fork", "reset"], imports | libc)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))  # the workers outlive every module, to the end of the process
     reset = ctypes.PYFUNCTYPE(None)(library["reset"])
     if hasattr(os, "register_at_fork"):
@@ -94,18 +96,20 @@ def _fork_address(threads: int) -> int:
     return library["fork"]
 
 
-def pool_text(threads: int, architecture: str) -> str:
+def pool_text(threads: int, architecture: str, gives_way: bool) -> str:
     """The module: `void @fork(ptr function, ptr words, i32 count)` and `void @reset()`."""
     spinning = _SPINNING[architecture]
-    text = _TEXT.replace("PAUSE", spinning.pause).replace("CLOCK", spinning.clock)
+    text = (_TEXT + neighbours.text(gives_way)).replace("PAUSE", spinning.pause).replace("CLOCK", spinning.clock)
     text = text.replace("CREDIT", str(4 * spinning.ticks))
+    text = text.replace("TURN", str(2 * spinning.ticks))
     return text.replace("TICKS", str(spinning.ticks)).replace("THREADS", str(threads)) + spinning.declarations
 
 
 _TEXT = r"""
-; claim (generation << 32 | chunks left), done, sleepers, busy, started, each on a line of its own; the work; the locks
+; claim (generation << 32 | chunks left), done, sleepers, busy, started, each on a line of its own; the work: function,
+; words, chunks, the caller's processor; the locks
 %Line = type [56 x i8]
-%Pool = type { i64, %Line, i64, %Line, i64, %Line, i64, %Line, i64, %Line, ptr, ptr, i32, [64 x ptr] }
+%Pool = type { i64, %Line, i64, %Line, i64, %Line, i64, %Line, i64, %Line, ptr, ptr, i32, i32, [64 x ptr] }
 @pool = internal global %Pool zeroinitializer, align 64
 @balance = internal global i64 0, align 64    ; ticks that workers have saved, less those that they were waited for
 @alone.until = internal global i64 0, align 8    ; when to share work again
@@ -138,7 +142,7 @@ next:
   %n = phi i64 [1, %entry], [%following, %next]
   %lock = call ptr @PyThread_allocate_lock()
   %held = call i32 @PyThread_acquire_lock(ptr %lock, i32 1)
-  %at = getelementptr %Pool, ptr @pool, i32 0, i32 13, i64 %n
+  %at = getelementptr %Pool, ptr @pool, i32 0, i32 14, i64 %n
   store ptr %lock, ptr %at, align 8
   %number = inttoptr i64 %n to ptr
   %thread = call i64 @PyThread_start_new_thread(ptr @work, ptr %number)
@@ -149,13 +153,19 @@ done:
   ret void
 }
 
-; Claim and run chunks until none is left.
-define internal void @drain() noinline {
+; Claim and run chunks until none is left.  A worker gives way in between; the caller, with a null `since`, does not.
+define internal void @drain(ptr %since) noinline {
 entry:
+  %works = icmp ne ptr %since, null
   %done.at = getelementptr %Pool, ptr @pool, i32 0, i32 2
   %function.at = getelementptr %Pool, ptr @pool, i32 0, i32 10
   %words.at = getelementptr %Pool, ptr @pool, i32 0, i32 11
   %count.at = getelementptr %Pool, ptr @pool, i32 0, i32 12
+  br label %next
+next:
+  br i1 %works, label %pause, label %look
+pause:
+  call void @rest(ptr %since)
   br label %look
 look:
   %claim = load atomic i64, ptr @pool acquire, align 8
@@ -174,8 +184,15 @@ run:
   %chunk = sub i32 %count, %left
   call void %function(ptr %words, i32 %chunk, i32 %count)
   %finished = atomicrmw add ptr %done.at, i64 1 release, align 8
-  br label %look
+  br label %next
 end:
+  ret void
+}
+
+define internal void @rest(ptr %since) {
+  %caller.at = getelementptr %Pool, ptr @pool, i32 0, i32 13
+  %caller = load atomic i32, ptr %caller.at monotonic, align 4
+  call void @give.way(ptr %since, i32 %caller)
   ret void
 }
 
@@ -186,8 +203,10 @@ entry:
   %bit = shl i64 1, %n
   %others = xor i64 %bit, -1
   %sleepers = getelementptr %Pool, ptr @pool, i32 0, i32 4
-  %lock.at = getelementptr %Pool, ptr @pool, i32 0, i32 13, i64 %n
+  %lock.at = getelementptr %Pool, ptr @pool, i32 0, i32 14, i64 %n
   %lock = load ptr, ptr %lock.at, align 8
+  %turn = alloca i64, align 8
+  store i64 0, ptr %turn, align 8
   br label %awake
 awake:
   %since = CLOCK
@@ -198,10 +217,11 @@ spin:
   %some = icmp ne i32 %left, 0
   br i1 %some, label %help, label %idle
 help:
-  call void @drain()
+  call void @drain(ptr %turn)
   br label %awake
 idle:
   PAUSE
+  call void @rest(ptr %turn)
   %now = CLOCK
   %passed = sub i64 %now, %since
   %patient = icmp ult i64 %passed, TICKS
@@ -219,6 +239,7 @@ rouse:
   br i1 %kept, label %awake, label %sleep   ; a bit already taken means that the lock is about to be released
 sleep:
   %woken = call i32 @PyThread_acquire_lock(ptr %lock, i32 1)
+  store i64 0, ptr %turn, align 8
   br label %awake
 }
 
@@ -231,6 +252,7 @@ entry:
   %function.at = getelementptr %Pool, ptr @pool, i32 0, i32 10
   %words.at = getelementptr %Pool, ptr @pool, i32 0, i32 11
   %count.at = getelementptr %Pool, ptr @pool, i32 0, i32 12
+  %caller.at = getelementptr %Pool, ptr @pool, i32 0, i32 13
   %any = icmp sgt i32 %count, 0
   br i1 %any, label %try, label %end
 try:
@@ -259,6 +281,8 @@ publish:
   store ptr %function, ptr %function.at, align 8
   store ptr %words, ptr %words.at, align 8
   store i32 %count, ptr %count.at, align 4
+  %processor = call i32 @processor()
+  store atomic i32 %processor, ptr %caller.at monotonic, align 4
   store atomic i64 0, ptr %done.at monotonic, align 8
   %old = load atomic i64, ptr @pool monotonic, align 8
   %left = zext i32 %count to i64
@@ -277,14 +301,14 @@ each:
   br i1 %none, label %share, label %release
 release:
   %n = call i64 @llvm.cttz.i64(i64 %set, i1 true)
-  %lock.at = getelementptr %Pool, ptr @pool, i32 0, i32 13, i64 %n
+  %lock.at = getelementptr %Pool, ptr @pool, i32 0, i32 14, i64 %n
   %lock = load ptr, ptr %lock.at, align 8
   call void @PyThread_release_lock(ptr %lock)
   %less = sub i64 %set, 1
   %rest = and i64 %set, %less
   br label %each
 share:
-  call void @drain()
+  call void @drain(ptr null)
   %drained = CLOCK
   %total = zext i32 %count to i64
   br label %wait
