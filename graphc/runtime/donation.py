@@ -15,17 +15,17 @@ from graphc.ir.types import Type
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion
 from graphc.records import dataclass, field
-from graphc.runtime.overwriting import pairs
+from graphc.runtime.overwriting import Pair, pairs
 from graphc.runtime.program import Donation
 
 
 @dataclass(frozen=True)
 class Claims:
-    """`homes`: stored values, each with the argument in whose memory it lies; `over`: what the kernel of a value reads
-    there for the last time, if it reads it at all."""
+    """`homes`: stored values, each with the argument in whose memory it lies; `over`: what of them is written over
+    something that its kernel reads there."""
 
     homes: Mapping[Value, int] = field(default_factory=dict)
-    over: Mapping[Value, Value] = field(default_factory=dict)
+    over: Mapping[Value, Pair] = field(default_factory=dict)
     donation: Donation = Donation()
 
 
@@ -47,13 +47,13 @@ class _Claims:
         self.apart = {*graph.inputs, *self.results, *fusion.slices, *(s.whole for s in fusion.slices.values())}
         self.last = {v: step for step, g in enumerate(fusion.groups) for v in g.reads}
         self.first = _first_writes(fusion)
-        self.under: dict[Value, list[Value]] = {}
-        self.above: dict[Value, list[Value]] = {}
-        for pair in (p for step in pairs(fusion, uses) for p in step):
-            self.under.setdefault(pair.written, []).append(pair.read)
-            self.above.setdefault(pair.read, []).append(pair.written)
+        self.under: dict[Value, dict[Value, Pair]] = {}  # of what is written: what is read
+        self.above: dict[Value, dict[Value, Pair]] = {}
+        for pair in (p for step in pairs(fusion, uses, self.argument) for p in step):
+            self.under.setdefault(pair.written, {})[pair.read] = pair
+            self.above.setdefault(pair.read, {})[pair.written] = pair
         self.homes: dict[Value, int] = {}
-        self.over: dict[Value, Value] = {}
+        self.over: dict[Value, Pair] = {}
         self.taken: dict[int, int] = {}  # argument -> result
 
     def run(self) -> Claims:
@@ -83,7 +83,8 @@ class _Claims:
         self.taken[argument] = result
         self.homes |= dict.fromkeys(path, argument)
         below = [*path[1:], self.fusion.graph.inputs[argument]]
-        self.over |= {v: under for v, under in zip(path, below, strict=True) if under in self.under.get(v, ())}
+        steps = [(v, self.under.get(v, {}).get(under)) for v, under in zip(path, below, strict=True)]
+        self.over |= {v: pair for v, pair in steps if pair}
 
     def _path(self, result: Value, wanted: Sequence[int]) -> tuple[int, list[Value]] | None:
         """Arrays from the result down, each written over the next, to one of the arguments."""
@@ -116,11 +117,11 @@ class _Claims:
         """To arrays that live between kernels, one after the other."""
         here = self.fusion.graph.inputs[argument]
         while True:
-            above = [v for v in self.above.get(here, ()) if v not in self.apart and v not in self.homes]
+            above = [p for p in self.above.get(here, {}).values() if not {p.written} & (self.apart | self.homes.keys())]
             if not above:
                 return
-            self.over[above[0]], self.homes[above[0]] = here, argument
-            here = above[0]
+            here = above[0].written
+            self.over[here], self.homes[here] = above[0], argument
 
     def _why(self, argument: int) -> str:
         """Why nothing lies in an argument."""

@@ -7,12 +7,11 @@ from typing import TypeAlias
 
 from graphc.codegen.kernels import AnyKernel, Use
 from graphc.codegen.lift import buffer_name
-from graphc.codegen.nest.loops import Kernel
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion
 from graphc.records import replace
 from graphc.runtime.donation import NO_CLAIMS, Claims
-from graphc.runtime.overwriting import Pair, pairs
+from graphc.runtime.overwriting import Pair, pairs, sharing
 
 Chosen: TypeAlias = tuple[tuple[str, str], ...]
 """Outputs and inputs of a kernel that share storage."""
@@ -28,12 +27,12 @@ def in_place(fusion: Fusion, uses: Sequence[Use], claims: Claims = NO_CLAIMS) ->
     kept |= fusion.slices.keys() | {s.whole for s in fusion.slices.values()}
     shared: dict[tuple[int, Chosen], AnyKernel] = {}
     out = list[Use]()
-    for use, possible in zip(uses, pairs(fusion, uses), strict=True):
+    for group, use, possible in zip(fusion.groups, uses, pairs(fusion, uses), strict=True):
         free = [p for p in possible if p.written not in kept and p.read not in kept and not p.read.node.op.is_source]
-        chosen = _chosen([*(p for p in possible if claims.over.get(p.written) == p.read), *free])
+        chosen = _chosen([*(claims.over[v] for v in group.writes if v in claims.over), *free])
         key = id(use.kernel), chosen
         if key not in shared:
-            shared[key] = _sharing(use.kernel, chosen)
+            shared[key] = sharing(use.kernel, chosen)
         out.append(replace(use, kernel=shared[key]))
     return out
 
@@ -45,13 +44,6 @@ def _chosen(possible: Sequence[Pair]) -> Chosen:
         if p.out not in chosen and p.place not in chosen.values():
             chosen[p.out] = p.place
     return tuple(chosen.items())
-
-
-def _sharing(kernel: AnyKernel, chosen: Chosen) -> AnyKernel:
-    if not isinstance(kernel, Kernel) or not chosen:
-        return kernel
-    alias = dict(chosen)
-    return replace(kernel, buffers=tuple(replace(b, alias=alias.get(b.name, b.alias)) for b in kernel.buffers))
 
 
 def in_slices(fusion: Fusion, uses: Sequence[Use]) -> list[Use]:
