@@ -63,7 +63,8 @@ class _Claims:
                     self._claim(j, find(self.results[j], self._wanted(j, v.type)))
         for k in self._free():
             self._lend(k)
-        unused = tuple((k, self._why(k)) for k in self._free() if k not in self.homes.values())
+        idle = (k for k in self._free() if k not in self.homes.values() and self.types[k].size != 0)
+        unused = tuple((k, self._why(k)) for k in idle)
         results = tuple(sorted((j, k) for k, j in self.taken.items()))
         return Claims(self.homes, self.over, Donation(results, tuple(sorted({*self.homes.values()})), unused))
 
@@ -131,7 +132,7 @@ class _Claims:
             return f"no result is {type_}"
         if set(alike) <= set(self.taken.values()):
             return f"every result that is {type_} lies in another argument"
-        return "elements of it are read after others have been computed"
+        return "it is still read when the result that could lie there is written"
 
 
 def _first_writes(fusion: Fusion) -> dict[Value, int]:
