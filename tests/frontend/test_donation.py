@@ -181,6 +181,7 @@ def test_the_arena_is_as_large_as_without_and_no_result_is_allocated():
     plain, f = gx.jit(scale), gx.jit(scale, donate=0)
     assert f.compile(*arrays(3)).peak_bytes() == plain.compile(*arrays(3)).peak_bytes() == 0
     assert f.compile(*arrays(3)).spec.returned == ((0, 0),)
+    assert "result 0 lies in the donated argument x" in f.explain()
 
 
 def test_an_argument_without_result_holds_what_lives_between_kernels():
