@@ -199,3 +199,11 @@ class OutOfRangeError(GraphcError, IndexError):
     """A run-time index outside its axis; raised by compiled code instead of reading outside the array."""
 
     advice = "keep indices inside the axis, e.g. np.clip(i, 0, n - 1)"
+
+
+class DonationWarning(UserWarning):
+    """A donated argument in whose memory nothing can be computed, said once, when the function is compiled.
+
+    Cause: no result has its type, or its elements are still read when the result is written.  Fix: leave it out of
+    `donate`; results are right all the same.
+    """

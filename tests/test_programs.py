@@ -47,6 +47,17 @@ def test_loops_of_many_vectors_and_chunks(p: Program, seed: int) -> None:
 
 
 @campaign(40)
+@given(p=st.one_of(programs(), programs(sizes=LARGE)), seed=st.integers(0, 9))
+def test_donated_arguments_change_no_bit(p: Program, seed: int) -> None:
+    graph, arrays = p.graph, p.arrays(seed)
+    want = compile_graph(graph)(*arrays)
+    donated = compile_graph(graph, donated=range(len(arrays)))
+    for given_up in ([a.copy() for a in arrays], [*arrays]):
+        for a, b in zip(donated(*given_up), want, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@campaign(40)
 @given(p=programs(), seed=st.integers(0, 9))
 def test_nan_infinity_and_the_ends_of_integers(p: Program, seed: int) -> None:
     """Levels that keep every bit; the rules of O3 may turn an infinity into the number that it stands for."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,8 @@ from graphc.codegen.nest.loops import Body, Chunk, Kernel, Loop, parts, statemen
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.poly import Poly
+from graphc.runtime.donation import claims
+from graphc.runtime.executable import Native
 from graphc.runtime.in_place import in_place, in_slices
 from graphc.runtime.plan import plan
 from graphc.runtime.stages import Stages
@@ -38,6 +40,7 @@ NAMES = (
     "nbody", "kmeans", "embed_fwd", "embed_grad", "gemm_f32_512", "bmm_64", "sort_1e6", "argsort_1e6", "topk50",
     "cumsum_row", "cumsum_ax0", "cumsum_ax1",
 )  # fmt: skip
+DONATED = {"mlp_train_sgdm": ("parameters", "velocities")}  # workloads and the parameters that they give up
 
 
 def traced(name: str) -> Graph:
@@ -45,10 +48,11 @@ def traced(name: str) -> Graph:
     return gx.jit(work.compiled).trace(*work.arguments(np.random.default_rng(0)))
 
 
-def work(graph: Graph) -> dict[str, int]:
+def work(graph: Graph, donated: Collection[int] = ()) -> dict[str, int]:
     """Kernels, bytes that they read and write, the arena, statements, and about how often statements are executed."""
     fusion = Stages(graph).fusion
-    used = in_slices(fusion, in_place(fusion, uses(fusion, TARGET)))
+    separate = uses(fusion, TARGET)
+    used = in_slices(fusion, in_place(fusion, separate, claims(fusion, separate, donated)))
     kernels = each_once(scheduled, [u.kernel for u in used])
     return {
         "kernels": len(kernels),
@@ -57,6 +61,17 @@ def work(graph: Graph) -> dict[str, int]:
         "statements": sum(map(length, kernels)),
         "executed": sum(map(executed, kernels)),
     }
+
+
+def donated_work(name: str, parameters: Sequence[str]) -> dict[str, int]:
+    """The same where arguments are donated, and the bytes of the results that lie in none of them."""
+    program = gx.jit(WORKLOADS[name].compiled, donate=parameters)
+    native = program.compile(*WORKLOADS[name].arguments(np.random.default_rng(0)))
+    assert isinstance(native, Native)
+    plan = native.program.plan
+    fresh = set(range(len(native.results))) - {j for j, _ in plan.donation.results}
+    figures = work(native.graph, native.stages.donated)
+    return figures | {"fresh": sum(Poly.of(native.results[j].nbytes).evaluate({}) for j in fresh)}
 
 
 def _bytes(values: Iterable[Value]) -> int:
@@ -130,7 +145,8 @@ def golden() -> dict[str, dict[str, int]]:
 
 def write(name: str, figures: dict[str, int]) -> None:
     known = golden() | {name: figures}
-    lines = [f" {json.dumps(n)}: {json.dumps(known[n])}" for n in NAMES if n in known]
+    names = (*NAMES, *map(_when_donated, DONATED))
+    lines = [f" {json.dumps(n)}: {json.dumps(known[n])}" for n in names if n in known]
     GOLDEN.parent.mkdir(exist_ok=True)
     GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
@@ -146,9 +162,21 @@ def _change(what: str, before: int | None, now: int) -> str:
     return f"{what}: {before:,} -> {now:,}" + (f" ({now / before - 1:+.1%})" if before else "")
 
 
+def _when_donated(name: str) -> str:
+    return f"{name} donated"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_work_is_as_recorded(name: str) -> None:
-    figures = work(traced(name))
+    check(name, work(traced(name)))
+
+
+@pytest.mark.parametrize("name", DONATED)
+def test_work_is_as_recorded_where_arguments_are_donated(name: str) -> None:
+    check(_when_donated(name), donated_work(name, DONATED[name]))
+
+
+def check(name: str, figures: dict[str, int]) -> None:
     if os.environ.get("GRAPHC_UPDATE_GOLDEN"):
         write(name, figures)
     differing = changes(golden().get(name, {}), figures)

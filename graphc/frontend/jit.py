@@ -16,6 +16,7 @@ from typing import Any, overload
 
 from graphc.errors import SignatureError
 from graphc.frontend.compiled import Compiled
+from graphc.frontend.donation import Donate, Donated, warn_of_unused
 from graphc.frontend.reader import Reader, reader
 from graphc.frontend.signature import Call, parse_signature
 from graphc.frontend.trace import function_name, trace_leaves
@@ -57,11 +58,13 @@ class Jit:
         level: str = "O3",
         disable: Sequence[str] = (),
         threads: int | None = None,
+        donate: Donate = (),
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.signature = signature
         self.static_argnums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+        self.donated = Donated(function, donate, self.static_argnums)
         self.name = function_name(function)
         self.level, self.disable, self.threads = level, tuple(disable), threads
         self._declared = None if signature is None else parse_signature(signature)
@@ -174,7 +177,10 @@ class Jit:
         last = next(reversed(self._compiled.values()), None)
         why = call.difference(last.call, last.types) if last else ""
         options = {"level": self.level, "disable": self.disable, "threads": self.threads}
-        return Compiled.make(graph, results, call, why, **options)
+        donated = self.donated.leaves(call)
+        compiled = Compiled.make(graph, results, call, why, **options, donated=donated)
+        warn_of_unused(self.name, graph, compiled.executable)
+        return compiled
 
     def _remember(self, args: tuple[Any, ...], call: Call, arrays: Collection[Any], compiled: Compiled) -> None:
         """Take the short way for arguments like these, where none had to be converted."""
@@ -230,6 +236,7 @@ def jit(
     level: str = "O3",
     disable: Sequence[str] = (),
     threads: int | None = None,
+    donate: Donate = (),
 ) -> Callable[[Function], Jit]: ...
 
 
@@ -239,6 +246,13 @@ def jit(f: Function | None = None, **options: Any) -> Any:
     signature: types of the arrays among the arguments, in order, "f32[batch,64], f32[64,10]"; a name is an extent of
     any size, and one compilation serves all.  static_argnums: positions of arguments that are constants of the code;
     ints, bools, strings and None are so anyway.  level, disable: as of `graphc.Session`.
+
+    donate: parameters, by position or name, whose arrays the caller gives up, all of a nest.  Results may be computed
+    in their memory, and are then the very same array objects, so that `x = f(x)` allocates nothing; what a donated
+    array holds after the call is not defined.  Donating is a permission: arrays that are read-only, strided, or in the
+    memory of another argument are copied first.  In the graph of another function, on eager tensors and at level O0 it
+    has no effect.  Raises SignatureError for parameters that are not there, static or no arrays; a DonationWarning
+    tells, once per compilation, of arguments in which no result can lie.
 
         @jit
         def predict(x, w):

@@ -60,17 +60,21 @@ def compile_graph(
     unwrap: bool = False,
     container: Container = tuple,
     variables: Stateful = _STATELESS,
+    donated: Sequence[int] = (),
 ) -> Executable:
     """Compile the outputs of a graph as a function of its inputs.
 
     `native` gives its results in a `container`, with `unwrap` a single one as it is.  `variables`: inputs and outputs
-    that native code reads and writes by itself; the `Reference` takes and gives them like all others.
+    that native code reads and writes by itself; the `Reference` takes and gives them like all others.  `donated`: the
+    inputs, by position, whose arrays native code may write to, and return (`Plan.donation`).
     """
     if level == "O0":
         from graphc.passes.pipelines import optimize
 
         return Reference(optimize(graph, level, disable))
-    return Native(graph, level, disable, threads, unwrap=unwrap, container=container, variables=variables)
+    return Native(
+        graph, level, disable, threads, unwrap=unwrap, container=container, variables=variables, donated=tuple(donated)
+    )
 
 
 class Reference:
@@ -102,9 +106,10 @@ class Native:
         unwrap: bool,
         container: Container,
         variables: Stateful,
+        donated: tuple[int, ...],
     ) -> None:
         started = time.perf_counter()
-        self.graph, self._options = graph, (level, tuple(disable))
+        self.graph, self._options = graph, (level, tuple(disable), donated)
         inputs, outputs = (tuple(v.type for v in vs) for vs in (graph.inputs, graph.outputs))
         self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes)
         self._state, self._container = variables.state, container

@@ -13,19 +13,20 @@ from graphc.ir.node import Value
 from graphc.ir.poly import Poly
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion, Group
+from graphc.runtime.donation import NO_CLAIMS, Claims
 from graphc.runtime.program import Argument, Constant, Extent, Lifetime, Plan, Planned, Result, Word
 
 PER_OPERATION = 8  # multiplications of a product in the time of an elementary operation of a nest: FMA, and no memory
 
 
-def plan(fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel]) -> Plan:
-    """`kernels` are the scheduled kernels of the uses."""
-    return _Planner(fusion, uses, kernels).plan()
+def plan(fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel], claims: Claims = NO_CLAIMS) -> Plan:
+    """`kernels` are the scheduled kernels of the uses; `claims` tell what lies in donated arguments."""
+    return _Planner(fusion, uses, kernels, claims).plan()
 
 
 class _Planner:
-    def __init__(self, fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel]) -> None:
-        self.fusion, self.uses, self.kernels = fusion, uses, kernels
+    def __init__(self, fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel], claims: Claims) -> None:
+        self.fusion, self.uses, self.kernels, self.donation = fusion, uses, kernels, claims.donation
         self.words: dict[Word, int] = {}
         self.places: dict[str, Word] = {}
         self.homes: dict[str, str] = {}  # a buffer that lies in place of another -> the first that lay there
@@ -36,11 +37,12 @@ class _Planner:
         for n in fusion.graph.nodes:
             if n.op.name == "constant":
                 self.places[buffer_name(n.out)] = Constant(n.attrs["value"])
+        self.places |= {buffer_name(v): Argument(k) for v, k in claims.homes.items()}
 
     def plan(self) -> Plan:
         slots = tuple(tuple(self._slots(u, k)) for u, k in zip(self.uses, self.kernels, strict=True))
         work = sum(map(_work, self.fusion.groups, self.kernels), Poly())
-        return Plan(tuple(self.words), slots, tuple(self._lifetimes()), work)
+        return Plan(tuple(self.words), slots, tuple(self._lifetimes()), work, self.donation)
 
     def _slots(self, use: Use, kernel: AnyKernel) -> Iterator[int | None]:
         for b in kernel.buffers:

@@ -78,6 +78,19 @@ class Lifetime:
         return Interval(self.name, Poly.of(self.size).evaluate(dims) * pieces, self.first, self.last)
 
 
+@dataclass(frozen=True, slots=True)
+class Donation:
+    """What became of the arguments whose memory the caller gives up.
+
+    `results`: pairs of a result and the argument that it lies in.  `written`: the arguments that are written to.
+    `unused`: the others, each with the reason.
+    """
+
+    results: tuple[tuple[int, int], ...] = ()
+    written: tuple[int, ...] = ()
+    unused: tuple[tuple[int, str], ...] = ()
+
+
 RELEASED = 1 << 22  # work from which on other Python threads may run: 10 to 60 microseconds
 
 
@@ -92,6 +105,7 @@ class Plan:
     slots: tuple[tuple[int | None, ...], ...]
     lifetimes: tuple[Lifetime, ...]
     work: Poly
+    donation: Donation = Donation()
 
     def arena(self, dims: Mapping[str, int]) -> Arena:
         """Offsets and size in bytes, for given values of the symbolic extents."""
@@ -186,10 +200,12 @@ class Entry:
             inputs=inputs,
             outputs=outputs,
             words=tuple(self._word(w) for w in plan.words),
+            returned=plan.donation.results,
+            written=plan.donation.written,
             is_single=signature.is_single,
             arena=self._arena.size if self._arena else self._cell(ArenaSize()),
             releases=self._decision(plan.work, RELEASED),
-            recycles=self._decision(sum((Poly.of(t.nbytes) for t in signature.results), Poly()), LARGE),
+            recycles=self._decision(_fresh(plan, signature), LARGE),
         )
 
     def _cell(self, content: Changing) -> entry.Cell:
@@ -224,6 +240,12 @@ class Entry:
     def block(self, dims: Mapping[str, int], arena: Arena) -> list[int]:
         """The numbers for the cells, for given values of the symbolic extents."""
         return [_content(c, dims, arena) for c in self.cells]
+
+
+def _fresh(plan: Plan, signature: Signature) -> Poly:
+    """Bytes of the results that lie in no argument."""
+    old = {j for j, _ in plan.donation.results}
+    return sum((Poly.of(t.nbytes) for j, t in enumerate(signature.results) if j not in old), Poly())
 
 
 def _content(c: Changing, dims: Mapping[str, int], arena: Arena) -> int:

@@ -21,6 +21,7 @@ from graphc.records import fields
 from graphc.runtime.program import (
     Argument,
     Constant,
+    Donation,
     Extent,
     Lifetime,
     Plan,
@@ -30,7 +31,7 @@ from graphc.runtime.program import (
     Site,
 )
 
-_RECORDS = {c.__name__: c for c in (Argument, Result, Constant, Planned, Extent, Chunk, Lifetime, Plan, Site)}
+_RECORDS = {c.__name__: c for c in (Argument, Result, Constant, Planned, Extent, Chunk, Lifetime, Donation, Plan, Site)}
 _LENGTH = 8  # bytes that tell the length of the header
 
 

@@ -40,6 +40,8 @@ def describe(group: Group) -> str:
 
 
 def _memory(stages: Stages) -> Iterator[str]:
+    for result, argument in stages.plan.donation.results:
+        yield f"  result {result} lies in the donated argument {stages.graph.inputs[argument].node.attrs['name']}"
     dims = stages.optimized.dims
     if dims:
         yield f"  memory: planned for each value of {', '.join(dims)}"

@@ -5,7 +5,7 @@ graph -> optimized -> fusion -> clusters -> nests -> kernels (scheduled nests) -
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 
 from graphc.codegen.kernels import AnyKernel, Use, code_of, each_once, scheduled, uses
@@ -17,16 +17,22 @@ from graphc.passes.base import Journal
 from graphc.passes.fuse import Fusion, fuse
 from graphc.passes.own_outputs import own_outputs
 from graphc.passes.pipelines import optimize
+from graphc.runtime.donation import Claims, claims
 from graphc.runtime.in_place import in_place, in_slices
 from graphc.runtime.plan import plan
 from graphc.runtime.program import Plan
 
 
 class Stages:
-    """One compilation; a stage is computed when it is first asked for."""
+    """One compilation; a stage is computed when it is first asked for.
 
-    def __init__(self, graph: Graph, level: str = "O3", disable: Sequence[str] = ()) -> None:
-        self.graph, self.level, self.disable = graph, level, tuple(disable)
+    `donated`: the inputs, by position, whose arrays may be written to.
+    """
+
+    def __init__(
+        self, graph: Graph, level: str = "O3", disable: Sequence[str] = (), donated: Collection[int] = ()
+    ) -> None:
+        self.graph, self.level, self.disable, self.donated = graph, level, tuple(disable), donated
         self.journal = Journal()
 
     @cached_property
@@ -38,9 +44,19 @@ class Stages:
         return fuse(own_outputs(self.optimized))
 
     @cached_property
+    def separate(self) -> list[Use]:
+        """What runs, in order; groups that are alike use one kernel, and every array has storage of its own."""
+        return uses(self.fusion, host().features)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """What lies in donated arguments."""
+        return claims(self.fusion, self.separate, self.donated)
+
+    @cached_property
     def uses(self) -> list[Use]:
-        """What runs, in order, and on which arrays; groups that are alike use one kernel."""
-        return in_slices(self.fusion, in_place(self.fusion, uses(self.fusion, host().features)))
+        """What runs, in order, and on which arrays."""
+        return in_slices(self.fusion, in_place(self.fusion, self.separate, self.claims))
 
     @property
     def nests(self) -> list[AnyKernel]:
@@ -53,7 +69,7 @@ class Stages:
 
     @cached_property
     def plan(self) -> Plan:
-        return plan(self.fusion, self.uses, self.kernels)
+        return plan(self.fusion, self.uses, self.kernels, self.claims)
 
     @cached_property
     def codes(self) -> list[Code]:

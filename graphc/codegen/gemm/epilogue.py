@@ -12,7 +12,6 @@ from graphc.codegen.gemm.product import PRODUCT, Product, is_plain
 from graphc.codegen.lower import lower
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
 from graphc.codegen.nest.loops import Guard, Kernel
-from graphc.codegen.schedule import schedule
 from graphc.ir.poly import Poly
 from graphc.records import dataclass, field
 
@@ -24,11 +23,11 @@ def batch_symbol(axis: str) -> str:
 
 
 def epilogue(cluster: Cluster, r: Reduction, product: Product, *, narrow: bool) -> Kernel | None:
-    """The scheduled nest, or None where nothing is left to do; `narrow`: blocks need not have all columns."""
+    """The nest, not yet scheduled, or None where nothing is left to do; `narrow`: blocks need not have all columns."""
     effects = [e for e in cluster.effects if e is not r and not _is_done(e, r, product)]
     if not effects:
         return None
-    return schedule(lower(_Block(cluster, product, narrow).rewritten(effects)))
+    return lower(_Block(cluster, product, narrow).rewritten(effects))
 
 
 def _is_done(e: Effect, r: Reduction, product: Product) -> bool:
@@ -72,8 +71,9 @@ class _Block:
         return self.new
 
     def _write(self, e: Write) -> None:
-        name, alias = e.place.buffer, PRODUCT if e.place.buffer == self.product.c.buffer else None
-        self.new.array(name, self.old.arrays[name].dtype, "out", alias)
+        name = e.place.buffer
+        old = self.old.arrays[name]
+        self.new.array(name, old.dtype, "out", PRODUCT if name == self.product.c.buffer else old.alias)
         value, indices = self.value(e.value), [self.value(v) for v in e.indices]
         axes = [a for a in e.axes if a in self.new.axes]
         strides = list(zip(indices, e.place.strides, strict=True))

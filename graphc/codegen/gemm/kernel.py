@@ -9,7 +9,7 @@ from graphc.codegen.gemm import together
 from graphc.codegen.gemm.cut import LINE, Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue
 from graphc.codegen.gemm.plan import plan
-from graphc.codegen.gemm.product import PRODUCT, find_product
+from graphc.codegen.gemm.product import PRODUCT, find_product, writes
 from graphc.codegen.gemm.registers import registers
 from graphc.codegen.gemm.routine import Routine
 from graphc.codegen.gemm.walk import Call, Frame, Place, Walk
@@ -19,8 +19,10 @@ from graphc.codegen.lower.axes import normalise
 from graphc.codegen.nest.cluster import Cluster
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Kernel
+from graphc.codegen.nest.sharing import overwritable
+from graphc.codegen.schedule import schedule
 from graphc.ir.poly import Poly
-from graphc.records import dataclass
+from graphc.records import dataclass, field, replace
 
 TILES, PANELS = "packed.a", "packed.b"
 MOST_PARTS = 16
@@ -31,7 +33,8 @@ GRAIN = 1 << 20  # multiplications that are worth a chunk
 def product_kernel(cluster: Cluster, features: frozenset[str]) -> ProductKernel | None:
     """The kernel of a cluster that holds a large product of plain f32 or f64 arrays; None for any other.
 
-    It writes C before all operands have been read: no output may share storage with an input.
+    C is where an output is, and is written before all operands have been read; see `ProductKernel.over` for an output
+    that shares storage with an input.
     """
     cluster = normalise(cluster)
     found = find_product(cluster)
@@ -39,22 +42,29 @@ def product_kernel(cluster: Cluster, features: frozenset[str]) -> ProductKernel 
         return None
     reduction, product = found
     cut = Cut(product, plan(product, registers(features)))
-    after = epilogue(cluster, reduction, product, narrow=cut.some_columns)
+    nest = epilogue(cluster, reduction, product, narrow=cut.some_columns)
+    after = schedule(nest) if nest else None
     arrays = tuple(Buffer(n, a.dtype, a.role, alias=a.alias) for n, a in cluster.arrays.items())
     names = product.m.names | product.k.names | (frozenset(after.dims) if after else frozenset())
     dims = sorted(n for n in names if not n.startswith("__"))
-    return ProductKernel(cluster.name, cut, after, arrays, tuple(dims))
+    return ProductKernel(cluster.name, cut, after, arrays, tuple(dims), cluster, nest, features)
 
 
 @dataclass(frozen=True)
 class ProductKernel:
-    """`arrays` are those of the cluster; `epilogue` is a nest over a block of rows (see there)."""
+    """`arrays` are those of the cluster; `epilogue` is a nest over a block of rows (see there).
+
+    `cluster` and `nest` are what it was made of: the latter is the epilogue before it was scheduled.
+    """
 
     name: str
     cut: Cut
     epilogue: Kernel | None
     arrays: tuple[Buffer, ...]
     dims: tuple[str, ...]
+    cluster: Cluster = field(compare=False, repr=False)
+    nest: Kernel | None = field(compare=False, repr=False)
+    features: frozenset[str] = field(compare=False, repr=False)
 
     def __str__(self) -> str:
         text = [f"product {self.name}", f"  {self.cut.product}", *_indented(self.cut.plan)]
@@ -81,6 +91,22 @@ class ProductKernel:
         if self.cut.tiles is None or self.is_joint:
             return pieces
         return max(1, min(MOST_CHUNKS, matrices * pieces, matrices * product.work // GRAIN))
+
+    def over(self, out: str, place: str) -> ProductKernel | None:
+        """The kernel with an output in place of an input; None where an element would be read after it is written.
+
+        Every element of the output is written after the product, once; C is in a work array instead.
+        """
+        product, arrays = self.cut.product, self.cluster.arrays
+        once = all(out != e.place.buffer or e.axes == product.space.axes for e in writes(self.cluster))
+        if not once or place in (product.a.buffer, product.b.buffer) or arrays[out].alias:
+            return None
+        shared = {**arrays, out: replace(arrays[out], alias=place)}
+        kernel = product_kernel(replace(self.cluster, arrays=shared), self.features)
+        if kernel is None or kernel.nest is None:
+            return None
+        apart = tuple(replace(b, alias=None) if b.name == out else b for b in kernel.nest.buffers)
+        return kernel if (out, place) in overwritable(replace(kernel.nest, buffers=apart)) else None
 
     # --------------------------------------------------------------------------------------------------- arrays
 

@@ -41,6 +41,10 @@ class Space:
     row: str
     column: str
 
+    @property
+    def axes(self) -> frozenset[str]:
+        return frozenset((*self.batch, self.row, self.column))
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -178,12 +182,17 @@ def _candidates(cluster: Cluster, r: Reduction, kept: list[str]) -> Iterator[Wri
 
     Another result may take its place only where one loop writes everything: none reads the product again later.
     """
-    writes = [e for e in cluster.effects if isinstance(e, Write)]
-    over_all = [e for e in writes if is_plain(e) and e.axes == frozenset(kept)]
-    same = [e for e in over_all if cluster.arrays[e.place.buffer].dtype == r.args[0].dtype]
-    yield from (e for e in same if e.value.reduction is r)
-    if len(over_all) == len(writes):
-        yield from same
+    every = writes(cluster)
+    over_all = [e for e in every if is_plain(e) and e.axes == frozenset(kept)]
+    arrays = [cluster.arrays[e.place.buffer] for e in over_all]
+    own = [e for e, a in zip(over_all, arrays, strict=True) if a.dtype == r.args[0].dtype and a.alias is None]
+    yield from (e for e in own if e.value.reduction is r)
+    if len(over_all) == len(every):
+        yield from own
+
+
+def writes(cluster: Cluster) -> list[Write]:
+    return [e for e in cluster.effects if isinstance(e, Write)]
 
 
 def is_plain(e: Write) -> bool:

@@ -94,6 +94,10 @@ class LibraryKernel:
         head = f"library {self.name}\n  {self.node.out.type} = {self.node.op.name}({operands}{attributes})"
         return f"{head}\n  {self.body}, {self.body.chunk.extent} rows in up to {self.body.chunk.pieces} pieces"
 
+    def over(self, out: str, place: str) -> LibraryKernel | None:
+        """None: it writes before all is read."""
+        return None
+
     # ------------------------------------------------------------------------------------------------- emission
 
     def code(self, features: frozenset[str]) -> Code:

@@ -15,6 +15,7 @@ import numpy as np
 REFERENCES, TYPE = 0, 8  # bytes from the start of any object: how many refer to it, its type
 DATA, NDIM, DIMS, DESCR, FLAGS = 16, 24, 32, 56, 64  # bytes from the start of an array object
 CONTIGUOUS_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
+WRITEABLE = 0x400  # NPY_ARRAY_WRITEABLE
 _NUMPY = {"PyArray_Type": 2, "PyArray_New": 93, "PyArray_NewCopy": 85, "PyDataMem_SetHandler": 304}  # in its C API
 _PYTHON = (
     "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem", "PyLong_FromLong",
@@ -48,7 +49,7 @@ def layout_is_known() -> bool:
     if ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     base = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    samples = (base, base.T, base[0], np.zeros((), np.int8), np.zeros((0, 5), bool))
+    samples = (base, base.T, base[0], np.broadcast_to(base, base.shape), np.zeros((), np.int8), np.zeros((0, 5), bool))
     return _api(_NUMPY["PyArray_Type"]) == id(np.ndarray) and all(map(_as_expected, samples))
 
 
@@ -64,7 +65,8 @@ def _as_expected(a: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bool:
     dims = tuple((ctypes.c_int64 * a.ndim).from_address(pointer(DIMS))) if a.ndim else ()
     flags = ctypes.c_int32.from_address(at + FLAGS).value
     contiguous = flags & CONTIGUOUS_ALIGNED == CONTIGUOUS_ALIGNED
-    return dims == a.shape and contiguous == (a.flags.c_contiguous and a.flags.aligned)
+    expected = a.flags.c_contiguous and a.flags.aligned, a.flags.writeable
+    return dims == a.shape and (contiguous, bool(flags & WRITEABLE)) == expected
 
 
 def _references_are_counted(a: object) -> bool:

@@ -125,6 +125,16 @@ class _Entry:
         for k, t in enumerate(self.spec.inputs):
             self.args.append(self.field("%args", 8 * k, "ptr"))
             self.check(self.args[-1], t)
+        if self.spec.written:
+            call = f"call i1 @graphc.separate(ptr %args, i64 %n, ptr {self.given()})"
+            self.need(self.w.ordered("bool", 1, call), "shared")
+
+    def given(self) -> str:
+        """For each argument the bytes of an element, and whether it is written to (see `donation`)."""
+        items = (f"i32 {numpy_dtype(t.dtype).itemsize}" for t in self.spec.inputs)
+        rows = [f"{{ i32, i32 }} {{ {x}, i32 {int(k in self.spec.written)} }}" for k, x in enumerate(items)]
+        self.globals[f"@entry.given = internal constant [{len(rows)} x {{ i32, i32 }}] [{', '.join(rows)}]"] = None
+        return "@entry.given"
 
     def check(self, a: Operand, t: ArrayType) -> None:
         """Exactly an ndarray, of this dtype in native byte order, aligned, contiguous and of this shape."""
@@ -166,7 +176,12 @@ class _Entry:
     # ---------------------------------------------------------------------------------------------- allocating
 
     def allocate(self) -> None:
+        returned = dict(self.spec.returned)
         for j, t in enumerate(self.spec.outputs):
+            if j in returned:
+                self.outputs.append(self.args[returned[j]])
+                self.reference(self.outputs[j], "Inc")
+                continue
             new = f"ptr {self.external('PyArray_Type')}, i32 {len(t.shape)}, ptr {self.shape(j, t)}"
             number = numpy_dtype(t.dtype).num
             rest = f"i32 {number}, ptr null, ptr null, i32 0, i32 0, ptr null"
@@ -290,6 +305,10 @@ class _Entry:
         self.start("slow")
         call = f"ptr %self, ptr %args, i64 %n, ptr %names, ptr @entry, ptr {self.external('graphc.slow')}"
         self.w.effect(f"ret {self.w.ordered('ptr', 1, f'call ptr @graphc.refused({call})')}")
+        if self.spec.written:
+            self.start("shared")
+            again = f"ptr %self, ptr %args, i64 %n, ptr @entry, ptr {self.given()}"
+            self.w.effect(f"ret {self.w.ordered('ptr', 1, f'call ptr @graphc.afresh({again})')}")
         if self.spec.arena != 0:
             self.start("full")
             self.reference(result, "Dec")
@@ -319,6 +338,8 @@ _DECLARATIONS = (
     "declare i32 @graphc.put(ptr, i64, ptr)",
     "declare ptr @graphc.take(i64)",
     "declare void @graphc.give(ptr)",
+    "declare i1 @graphc.separate(ptr, i64, ptr)",
+    "declare ptr @graphc.afresh(ptr, ptr, i64, ptr, ptr)",
     "declare ptr @graphc.refused(ptr, ptr, i64, ptr, ptr, ptr)",
     "declare i64 @PyThread_get_thread_ident()",
     "declare ptr @PyEval_SaveThread()",

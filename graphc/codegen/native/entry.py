@@ -98,6 +98,9 @@ class EntrySpec:
 
     `arena`: bytes of working memory, for the time of the call.  `releases`: other Python threads may run meanwhile (a
     number is a truth value).  `recycles`: outputs are large.
+
+    `written`: the inputs that it writes to; where one is not writeable, or shares memory with another input, they are
+    copied first.  `returned`: pairs of an output and the input of its type that is returned for it.
     """
 
     inputs: tuple[ArrayType, ...]
@@ -107,6 +110,8 @@ class EntrySpec:
     arena: int | Cell = 0
     releases: int | Cell = 0
     recycles: int | Cell = 0
+    written: tuple[int, ...] = ()
+    returned: tuple[tuple[int, int], ...] = ()
 
     @property
     def cells(self) -> int:
@@ -260,10 +265,14 @@ class _PythonCall:
 
     def run(self, bindings: Bindings, run: Callable[[int, int | None], int]) -> Any:
         spec, values = self.spec, bindings.state.values()
-        outputs = [np.empty(self._shape(t), numpy_dtype(t.dtype)) for t in spec.outputs]
         new = {n: np.empty_like(values[n]) for n in spec.writes}
         arena = np.empty(self._number(spec.arena) + ALIGNMENT, np.uint8)
-        args = [np.require(a, requirements=("C", "A")) for a in self.args]
+        args = self._arguments()
+        returned = dict(spec.returned)
+        outputs = [
+            args[returned[j]] if j in returned else np.empty(self._shape(t), numpy_dtype(t.dtype))
+            for j, t in enumerate(spec.outputs)
+        ]
         arrays: dict[type[Word], Any] = {Input: args, Output: outputs, Current: values, Spare: new}
         words = np.array([self._word(w, arrays, arena) for w in spec.words], np.int64)
         status = run(words.ctypes.data, bindings.fork or None)
@@ -271,6 +280,15 @@ class _PythonCall:
             return bindings.raise_status(status)
         bindings.state.store(spec.writes, list(new.values()))
         return outputs[0] if spec.is_single else bindings.container(outputs)
+
+    def _arguments(self) -> list[np.ndarray[Any, Any]]:
+        """In order; copies of those that are written to where one cannot be."""
+        args = [np.require(a, requirements=("C", "A")) for a in self.args]
+        written = self.spec.written
+        shared = any(np.may_share_memory(args[k], a) for k in written for n, a in enumerate(args) if n != k)
+        if shared or not all(args[k].flags.writeable for k in written):
+            args = [a.copy() if k in written else a for k, a in enumerate(args)]
+        return args
 
     def _fits(self, a: Any, t: ArrayType) -> bool:
         return type(a) is np.ndarray and a.dtype is numpy_dtype(t.dtype) and a.shape == self._shape(t)

@@ -6,12 +6,13 @@ import ctypes
 from functools import cache
 
 from graphc.codegen.native.array_layout import api_symbols
+from graphc.codegen.native.donation import DONATION_DECLARATIONS, DONATION_EXPORTS, donation_text
 from graphc.codegen.native.engine import Library, emit_object, host
 from graphc.codegen.native.memory import MEMORY_DECLARATIONS, MEMORY_EXPORTS, Handler, memory_text
 from graphc.codegen.native.refusal import REFUSAL_DECLARATIONS, refusal_text
 from graphc.codegen.native.store import digest, kept
 
-SUPPORT = ("take", "give", "new_array", "refused")
+SUPPORT = ("take", "give", "new_array", "refused", *DONATION_EXPORTS)
 
 
 @cache
@@ -22,7 +23,7 @@ def support_symbols() -> dict[str, int]:
     text = support_text()
     imports = api_symbols() | {"graphc.handler": id(capsule)}
     code = kept(digest(text, host().key), lambda: emit_object(text))
-    library = Library(code, (*MEMORY_EXPORTS, "refused"), imports)
+    library = Library(code, (*MEMORY_EXPORTS, "refused", *DONATION_EXPORTS), imports)
     handler.fill({name: library[name] for name in MEMORY_EXPORTS})
     for owned in (library, handler, capsule):  # arrays may outlive everything else
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(owned))
@@ -30,5 +31,5 @@ def support_symbols() -> dict[str, int]:
 
 
 def support_text() -> str:
-    declarations = sorted({*MEMORY_DECLARATIONS, *REFUSAL_DECLARATIONS})
-    return "\n".join([*declarations, memory_text(), refusal_text()])
+    declarations = sorted({*MEMORY_DECLARATIONS, *REFUSAL_DECLARATIONS, *DONATION_DECLARATIONS})
+    return "\n".join([*declarations, memory_text(), refusal_text(), donation_text()])
