@@ -17,7 +17,7 @@ import pytest
 
 from graphc.codegen.native import neighbours
 from graphc.codegen.native.engine import Library
-from graphc.codegen.native.pool import _quota, default_threads, fork_address, pool_text
+from graphc.codegen.native.pool import default_threads, fork_address, pool_text, quotas
 
 # Adds 1 to words[chunk], after `words[63]` rounds of a loop.
 COUNT = """
@@ -158,16 +158,31 @@ def test_default_threads_respect_affinity() -> None:
             os.sched_setaffinity(0, allowed)
 
 
-def test_quota_of_a_control_group(tmp_path: Path) -> None:
-    assert _quota(tmp_path) is None
-    (tmp_path / "cpu").mkdir()
+def test_quotas_of_control_groups(tmp_path: Path) -> None:
+    own, inner = tmp_path / "own", tmp_path / "cpu" / "outer" / "inner"
+    assert quotas(tmp_path, own) == []
+    inner.mkdir(parents=True)
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("350000\n")
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert _quota(tmp_path) == 3
+    assert quotas(tmp_path, own) == [3]
+    (inner / "cpu.cfs_quota_us").write_text("200000\n")
+    (inner / "cpu.cfs_period_us").write_text("100000\n")
+    own.write_text("4:memory:/other\n2:cpu,cpuacct:/outer/inner\n")
+    assert sorted(quotas(tmp_path, own)) == [2, 3]
     (tmp_path / "cpu.max").write_text("50000 100000\n")
-    assert _quota(tmp_path) == 1
+    assert sorted(quotas(tmp_path, own)) == [1, 2, 3]
     (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert _quota(tmp_path) is None
+    assert sorted(quotas(tmp_path, own)) == [2, 3]
+
+
+def test_quotas_of_groups_in_groups(tmp_path: Path) -> None:
+    own, inner = tmp_path / "own", tmp_path / "outer" / "inner"
+    own.write_text("0::/outer/inner\n")
+    assert quotas(tmp_path, own) == []
+    inner.mkdir(parents=True)
+    (inner / "cpu.max").write_text("max 100000\n")
+    (inner.parent / "cpu.max").write_text("400000 100000\n")
+    assert quotas(tmp_path, own) == [4]
 
 
 @pytest.mark.parametrize("gives_way", [False, True])
