@@ -207,7 +207,7 @@ class _Fuser:
             parts = parts_of(draft.spaces[0].node, self.anchors) if len(draft.spaces) == 1 else []
             if parts and all(self._may_store(p, key) for p in parts):
                 self._merge_makers(parts)
-                del self.drafts[key]
+                del self.drafts[key], self.number[draft.spaces[0].node.id]  # no kernel makes it, but those of its parts
                 for p in parts:
                     self.parts.setdefault(p.source, []).append(p)
 

@@ -1,4 +1,4 @@
-"""Conversions of conversions."""
+"""Conversions of conversions, and of parts of an array."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from graphc.ir.node import Node
 from graphc.ir.ops.arithmetic import cast
 from graphc.ir.ops.logic import eq, ne, not_
+from graphc.ir.ops.shape import slice_
 from graphc.ir.types import FLOATS, SIGNED, UNSIGNED, itemsize, numpy_dtype
 from graphc.passes.match import fit, is_item, operand
 from graphc.passes.rewrite import Result, RuleSet
@@ -41,6 +42,16 @@ def holds(dtype: str, source: str) -> bool:
     if dtype in FLOATS:
         return bits <= np.finfo(numpy_dtype(dtype)).nmant + 1
     return bits <= 8 * itemsize(dtype) - (dtype in SIGNED) and (source in UNSIGNED or dtype in SIGNED)
+
+
+@rule(slice_)
+def slice_of_cast(n: Node) -> Result:
+    """slice(cast(x)), to a type that is no smaller -> cast(slice(x)): parts that are read apart need no whole array"""
+    whole = n.inputs[0]
+    x = operand(whole, cast)
+    if x is None or itemsize(whole.dtype) < itemsize(x.dtype):
+        return None
+    return cast(slice_(x, **n.attrs), dtype=whole.dtype)
 
 
 @rule(ne, eq)

@@ -61,6 +61,12 @@ def nested(a, b):
     return np.concatenate([np.concatenate([np.exp(a), b]), a * 2.0])
 
 
+def nested_across(a, b):
+    """The parts of the outer array are arrays that no kernel makes as a whole."""
+    rows = [np.stack([np.exp(a), a * k], axis=1) for k in (2.0, 3.0)]
+    return np.stack([*rows, np.stack([b[:2], np.tanh(b[1:])], axis=1)], axis=1)
+
+
 def parts_of_two(a, b):
     e, t = np.exp(a), np.tanh(b)
     return np.concatenate([e, t]), np.concatenate([t, e])
@@ -75,8 +81,8 @@ def scattered(a, b):
 
 
 PROGRAMS = [
-    two, argument, repeated, also_a_result, stacked, after_products, read_again, nested, parts_of_two, other_axis,
-    scattered,
+    two, argument, repeated, also_a_result, stacked, after_products, read_again, nested, nested_across, parts_of_two,
+    other_axis, scattered,
 ]  # fmt: skip
 
 
