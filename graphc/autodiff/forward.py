@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.autodiff.reverse import accumulate, check_differentiable
+from graphc.autodiff.shifts import is_neutral_shift
 from graphc.errors import GradientError
 from graphc.ir.graph import Graph, building_location
 from graphc.ir.node import Node, Value
@@ -25,7 +26,7 @@ def jvp(graph: Graph, ys: Sequence[Value], xs: Sequence[Value], tangents: Sequen
     first = min((x.node.id for x in known), default=0)
     last = max((y.node.id for y in ys), default=-1) if known else -1
     for node in graph.nodes[first : last + 1]:
-        if any(v in known for v in node.inputs):
+        if any(v in known for v in node.inputs) and not is_neutral_shift(graph, node, ys, last):
             with graph.building(node.loc):
                 _push_forward(node, known)
     return [known.get(y) for y in ys]

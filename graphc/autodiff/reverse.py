@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphc.autodiff.shifts import is_neutral_shift
 from graphc.errors import GradientError, GraphMismatchError
 from graphc.ir.graph import Graph, building_location
 from graphc.ir.node import Node, Value
@@ -31,7 +32,7 @@ def gradients(
         check_differentiable(graph, v)
     with graph.building(building_location()):
         cotangents = _seeds(ys, grad_ys)
-    between = _dependents(graph, xs, last=max((y.node.id for y in ys), default=-1))
+    between = _dependents(graph, xs, ys)
     for node in reversed(between):
         g = cotangents.get(node.out)
         if g is not None:
@@ -95,12 +96,14 @@ def _checked(g: Value, expected: Type) -> Value:
     return g
 
 
-def _dependents(graph: Graph, xs: Sequence[Value], last: int) -> list[Node]:
-    """The nodes up to number `last` through which a gradient passes on its way to the xs, in order."""
+def _dependents(graph: Graph, xs: Sequence[Value], ys: Sequence[Value]) -> list[Node]:
+    """The nodes through which a gradient passes on its way to the xs, in order."""
     reached = set(xs)
     found = []
+    last = max((y.node.id for y in ys), default=-1)
     for node in graph.nodes[min((x.node.id for x in xs), default=last) : last + 1]:
-        if node.op.differentiable and any(v in reached for v in node.inputs):
+        passes = node.op.differentiable and any(v in reached for v in node.inputs)
+        if passes and not is_neutral_shift(graph, node, ys, last):
             found.append(node)
             reached.update(Value(node, k) for k, t in enumerate(node.types) if t.dtype in FLOATS)
     return found
