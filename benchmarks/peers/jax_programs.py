@@ -273,3 +273,49 @@ def _lstm_loss(p: Any, x: Any, weight: Any) -> Any:
 
 
 lstm_grad = jax.value_and_grad(_lstm_loss)
+
+
+# ----------------------------------------------------------------------------------------------------------- images
+
+
+def luma_u8(picture: Any) -> Any:
+    x = picture.astype(jnp.float32)
+    return 0.299 * x[..., 0] + 0.587 * x[..., 1] + 0.114 * x[..., 2]
+
+
+def sobel_u8(picture: Any) -> Any:
+    x = picture.astype(jnp.float32)
+    across = x[:-2, 2:] + 2 * x[1:-1, 2:] + x[2:, 2:] - x[:-2, :-2] - 2 * x[1:-1, :-2] - x[2:, :-2]
+    down = x[2:, :-2] + 2 * x[2:, 1:-1] + x[2:, 2:] - x[:-2, :-2] - 2 * x[:-2, 1:-1] - x[:-2, 2:]
+    return jnp.sqrt(across * across + down * down)
+
+
+def channels_first_u8(pictures: Any, mean: Any, deviation: Any) -> Any:
+    return ((pictures.astype(jnp.float32) / 255 - mean) / deviation).transpose(0, 3, 1, 2)
+
+
+# --------------------------------------------------------------------------------------------------------- geometry
+
+
+def rotations(v: Any) -> Any:
+    angle = jnp.linalg.norm(v, axis=1)
+    x, y, z = (v / angle[:, None]).T
+    c, s = jnp.cos(angle), jnp.sin(angle)
+    rest = 1 - c
+    flat = [
+        c + x * x * rest, x * y * rest - z * s, x * z * rest + y * s,
+        y * x * rest + z * s, c + y * y * rest, y * z * rest - x * s,
+        z * x * rest - y * s, z * y * rest + x * s, c + z * z * rest,
+    ]  # fmt: skip
+    return jnp.stack(flat, 1).reshape(-1, 3, 3)
+
+
+def quaternions(q: Any, v: Any) -> Any:
+    w, u = q[:, :1], q[:, 1:]
+    t = 2 * jnp.cross(u, v)
+    return v + w * t + jnp.cross(u, t)
+
+
+def inverse_2x2(m: Any) -> Any:
+    a, b, c, d = m.reshape(-1, 4).T
+    return (jnp.stack([d, -b, -c, a], 1) / (a * d - b * c)[:, None]).reshape(-1, 2, 2)

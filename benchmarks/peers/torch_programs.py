@@ -248,6 +248,52 @@ def lstm_loss(parameters: Any, x: Tensor, weight: Tensor) -> Tensor:
     return (lstm_fwd(parameters, x) * weight).sum()
 
 
+# ----------------------------------------------------------------------------------------------------------- images
+
+
+def luma_u8(picture: Tensor) -> Tensor:
+    x = picture.float()
+    return 0.299 * x[..., 0] + 0.587 * x[..., 1] + 0.114 * x[..., 2]
+
+
+def sobel_u8(picture: Tensor) -> Tensor:
+    x = picture.float()
+    across = x[:-2, 2:] + 2 * x[1:-1, 2:] + x[2:, 2:] - x[:-2, :-2] - 2 * x[1:-1, :-2] - x[2:, :-2]
+    down = x[2:, :-2] + 2 * x[2:, 1:-1] + x[2:, 2:] - x[:-2, :-2] - 2 * x[:-2, 1:-1] - x[:-2, 2:]
+    return torch.sqrt(across * across + down * down)
+
+
+def channels_first_u8(pictures: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    return ((pictures.float() / 255 - mean) / deviation).permute(0, 3, 1, 2).contiguous()
+
+
+# --------------------------------------------------------------------------------------------------------- geometry
+
+
+def rotations(v: Tensor) -> Tensor:
+    angle = torch.linalg.vector_norm(v, dim=1)
+    x, y, z = (v / angle[:, None]).T
+    c, s = torch.cos(angle), torch.sin(angle)
+    rest = 1 - c
+    flat = [
+        c + x * x * rest, x * y * rest - z * s, x * z * rest + y * s,
+        y * x * rest + z * s, c + y * y * rest, y * z * rest - x * s,
+        z * x * rest - y * s, z * y * rest + x * s, c + z * z * rest,
+    ]  # fmt: skip
+    return torch.stack(flat, 1).reshape(-1, 3, 3)
+
+
+def quaternions(q: Tensor, v: Tensor) -> Tensor:
+    w, u = q[:, :1], q[:, 1:]
+    t = 2 * torch.linalg.cross(u, v)
+    return v + w * t + torch.linalg.cross(u, t)
+
+
+def inverse_2x2(m: Tensor) -> Tensor:
+    a, b, c, d = m.reshape(-1, 4).T
+    return (torch.stack([d, -b, -c, a], 1) / (a * d - b * c)[:, None]).reshape(-1, 2, 2)
+
+
 # ---------------------------------------------------------------------------------------------------------- joining
 
 LOSSES: dict[str, Callable[..., Tensor]] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from benchmarks.workloads import (
     elementwise,
     embedding,
+    geometry,
+    images,
     ordering,
     products,
     recurrent,
@@ -16,7 +18,20 @@ from benchmarks.workloads import (
 )
 from benchmarks.workloads.workload import Workload as Workload
 
-_MODULES = (small, elementwise, rows, training, transformer, recurrent, simulation, embedding, products, ordering)
+_MODULES = (
+    small,
+    elementwise,
+    rows,
+    training,
+    transformer,
+    recurrent,
+    simulation,
+    embedding,
+    products,
+    ordering,
+    images,
+    geometry,
+)
 
 WORKLOADS: dict[str, Workload] = {w.name: w for module in _MODULES for w in module.WORKLOADS}
 

@@ -15,7 +15,7 @@ from graphc.codegen.lower.guards import drop_sure_guards
 from graphc.codegen.lower.short_axes import LONGEST, write_out
 from graphc.codegen.nest import interp, monoids
 from graphc.codegen.nest.cluster import Reduction
-from graphc.codegen.nest.loops import Guard
+from graphc.codegen.nest.loops import Guard, Load, statements
 from graphc.codegen.schedule import schedule
 from graphc.ir.poly import Poly
 from graphc.runtime.stages import Stages
@@ -57,6 +57,21 @@ def test_a_reduction_that_keeps_a_written_out_axis_becomes_one_for_each_point():
     assert [e.over for e in c.effects if isinstance(e, Reduction)] == [{"j"}] * 3
     assert sum(v.op == "exp" for v in c.values) == 1
     assert all(b.role != "work" for b in lower(s.c).buffers)
+
+
+def test_parts_side_by_side_are_chosen_before_the_loop():
+    """Three columns become one array: vectors run over its rows, and no row asks which column it is in."""
+    columns = [np.random.default_rng(0).standard_normal((500, 3), np.float32) for _ in range(2)]
+
+    def cross(a, b):
+        return b + np.stack([a[:, i] * b[:, j] - a[:, j] * b[:, i] for i, j in ((1, 2), (2, 0), (0, 1))], axis=1)
+
+    kernel = Stages(gx.jit(cross).trace(*columns)).kernels[-1]
+    asked = [
+        g for p in kernel.phases for s in statements(p.body) if isinstance(s, Load) for g in s.guards if g.index.names
+    ]
+    assert not asked
+    np.testing.assert_allclose(gx.jit(cross)(*columns), cross(*columns), rtol=1e-5, atol=1e-6)
 
 
 def test_an_axis_that_shares_nothing_stays():

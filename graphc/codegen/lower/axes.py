@@ -21,6 +21,7 @@ USUAL = 256  # length of an axis that is not known
 INTERLEAVED = 4  # the longest stride at which whole vectors and a choice of lanes make up a load
 NEAR, FAR = 1.0, 2.0  # vector instructions per item of an access with a short stride, and of any other that has one
 SCATTER, ACCUMULATE = 1.5, 4.0  # how much dearer that is for a write
+GUARD = 2.0  # vector instructions of a guard that varies: a comparison, and a load or store with a mask
 BETTER = 0.8  # another axis must be that much cheaper than the last
 
 
@@ -110,7 +111,8 @@ def _price(cluster: Cluster, axis: str) -> float:
         part = 1 / filled if axis in v.axes else 1.0
         total += _share(cluster, v.axes) * (part * cost(v.op) if v.place is None else 0.0)
     for axes, place, indices, writes in _accesses(cluster):
-        total += _share(cluster, axes) * _access(place, indices, axis, filled, writes)
+        guards = sum(axis in g.index.names for g in place.guards) * GUARD / filled
+        total += _share(cluster, axes) * (_access(place, indices, axis, filled, writes) + guards)
     return total
 
 

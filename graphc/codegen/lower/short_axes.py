@@ -45,8 +45,10 @@ def _folds_its_state(e: Effect) -> bool:
 
 
 def _pays(cluster: Cluster, axis: str) -> bool:
-    """Is the axis reduced, or is something dear the same for all of its points?"""
+    """Is the axis reduced, does it choose among parts, or is something dear the same for all of its points?"""
     if any(isinstance(e, Reduction) and axis in e.over for e in cluster.effects):
+        return True
+    if any(axis in g.index.names for v in cluster.values if v.place for g in v.place.guards):
         return True
     last = list(cluster.axes)[-1]
     shared = {a.id: a for v in cluster.values if axis in v.axes for a in v.inputs if axis not in a.axes}
