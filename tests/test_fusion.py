@@ -16,6 +16,7 @@ from graphc.ir.primitive import primitive
 from graphc.ir.types import Dim, Type
 from graphc.passes.fuse import Fusion, fuse, merge_orders
 from graphc.passes.own_outputs import own_outputs
+from graphc.runtime.stages import Stages
 
 
 class _Ops:
@@ -203,3 +204,22 @@ def test_what_is_joined_from_arguments_is_copied():
     x = np.ones((3, 4))
     fusion = fuse(own_outputs(gx.jit(lambda x, y: np.concatenate([x, np.exp(y)])).trace(x, x)))
     assert all(not g.parts for g in fusion.groups)
+
+
+def _kernels(f, *shapes):
+    return len(Stages(gx.jit(f).trace(*(np.ones(s) for s in shapes))).fusion.groups)
+
+
+def test_a_transposed_result_of_elementwise_work_takes_no_array_between():
+    assert _kernels(lambda x: np.tanh(x * 2 + 1).transpose(0, 2, 1) - 1, (3, 40, 50)) == 1
+
+
+def test_a_result_beside_its_transposed_one_is_stored_in_its_own_order():
+    """Also where the second reader comes after the transposed one."""
+
+    def both(x):
+        y = x * 3 + 1
+        return y.T * 2, y - 5
+
+    assert _kernels(both, (40, 50)) == 2
+    assert _kernels(lambda x: (x + 1, x.T * 2), (40, 50)) == 2

@@ -8,7 +8,7 @@ lies between them, and when one loop order suits both.  Each refusal keeps its r
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
@@ -84,7 +84,8 @@ class _Fuser:
         self.sizes: dict[str, int] = {}  # of the class of an axis that stands for it, where it has others
         self.trail: list[str] = []  # keys of `same` in the order in which they came, to take them back
         self.extents: dict[str, Size] = {}
-        self.read_by: dict[int, list[int]] = {}  # node -> nodes
+        self.read_by: dict[int, list[int]] = {}  # node -> nodes, of those that have a group by now
+        self.users = _users(graph, self.anchors)
         self.slices = find_slices(graph, self.anchors)
         self.pieces: dict[int, set[int]] = {}  # node that is made of slices -> nodes that compute them
         for v, s in self.slices.items():
@@ -350,12 +351,27 @@ class _Fuser:
         return self._lax(drafts) if order is None else order
 
     def _lax(self, drafts: Sequence[Draft]) -> list[str] | None:
-        """A matrix product can be computed in the order in which its result is needed: it sums last."""
+        """A matrix product can be computed in the order in which its result is needed: it sums last.
+
+        Elementwise work can be computed in any, so in that of its only result: a transposed one takes no array between.
+        Were another result stored beside it, that one would be scattered: two kernels take a third of the time then.
+        """
         spaces = sorted((s for d in drafts for s in d.spaces), key=lambda s: s.node.id)
         products = [s for s in spaces if "contraction" in s.node.op.traits]
+        if not products:
+            return self._in_the_order_of_the_last(spaces) if self._only_the_last_is_stored(spaces) else None
         chains = [preferred_order(s) for s in spaces if s not in products]
         chains += [[axis] for s in products for axis in s.axes]
-        return merge_orders([tuple(map(self._find, c)) for c in chains]) if products else None
+        return merge_orders([tuple(map(self._find, c)) for c in chains])
+
+    def _only_the_last_is_stored(self, spaces: Sequence[Footprint]) -> bool:
+        ids = {s.node.id for s in spaces}
+        kept = [s.node for s in spaces[:-1] if s.node.out in self.results or not self.users[s.node.id] <= ids]
+        return not kept and not any(s.reduced for s in spaces)
+
+    def _in_the_order_of_the_last(self, spaces: Sequence[Footprint]) -> list[str]:
+        axes = (x for s in reversed(spaces) for x in preferred_order(s))
+        return list(dict.fromkeys(map(self._find, axes)))
 
     # -------------------------------------------------------------------------------------------------- finishing
 
@@ -391,6 +407,15 @@ class _Fuser:
         """Groups after those they depend on, otherwise in program order."""
         first = {key: min(d.ids) for key, d in self.drafts.items()}
         return sorted(self.drafts, key=lambda key: (self.drafts[key].below.bit_count(), first[key]))
+
+
+def _users(graph: Graph, anchors: Collection[int]) -> dict[int, set[int]]:
+    """Which nodes that are computed read a node, themselves or a view of it."""
+    users: dict[int, set[int]] = {n.id: set() for n in graph.nodes}
+    for n in reversed(graph.nodes):
+        for v in n.inputs:
+            users[v.node.id] |= {n.id} if n.id in anchors else users[n.id]
+    return users
 
 
 def is_cheap(node: Node) -> bool:
