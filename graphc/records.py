@@ -191,9 +191,10 @@ def _init_code(given: tuple[int, ...], lines: tuple[str, ...]) -> CodeType:
 
 def _key(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
     """What two equal records have equal."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda record: tuple(getattr(record, name) for name in names)
+    if not names:
+        return lambda record: ()
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda record: (get(record),)
 
 
 def _equality(key: Callable[[Any], tuple[Any, ...]]) -> Callable[[Any, object], bool]:

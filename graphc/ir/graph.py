@@ -5,17 +5,16 @@ Nodes are numbered in insertion order, which is topological.  A pass never chang
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.errors import DTypeError, FrozenGraphError, GraphMismatchError
 from graphc.ir.location import Location, user_location
-from graphc.ir.node import Literal, Node, Value
+from graphc.ir.node import Attributes, Literal, Node, Value
 from graphc.ir.poly import Poly, Size
 from graphc.ir.primitive import Primitive, primitive
 from graphc.ir.types import Type, make_shape, numpy_dtype, short_dtype
@@ -52,7 +51,7 @@ class Graph:
         self.stand_ins: set[int] = set()
         self.frozen = False
         self._known: dict[object, Node] = {}
-        self._readers: list[list[int]] = []  # for each node the ids of those that read it, ascending
+        self._readers: list[list[int]] = []  # for each node the ids of those that read it, ascending; see `users`
         self._network: nx.MultiDiGraph | None = None
         self._drawn = 0  # nodes that the network has
 
@@ -62,7 +61,8 @@ class Graph:
         self, op: Primitive, inputs: Sequence[Value], attrs: Mapping[str, Any], types: tuple[Type, ...], loc: Location
     ) -> Node:
         """The node of this operation: the one there is, or a new one."""
-        key = (op.name, tuple([(v.node.id, v.index) for v in inputs]), attrs_key(attrs))
+        own = attrs if isinstance(attrs, Attributes) else Attributes(attrs)
+        key = (op.name, own.key, *[(v.node.id, v.index) for v in inputs])
         known = self._known.get(key)
         if known is not None:
             return known
@@ -73,12 +73,9 @@ class Graph:
                 fix="build the whole graph before the first Session.run, or start another Graph",
                 loc=loc,
             )
-        node = Node(len(self.nodes), op, tuple(inputs), dict(attrs), types, loc)
+        node = Node(len(self.nodes), op, tuple(inputs), own, types, loc)
         self._known[key] = node
         self.nodes.append(node)
-        self._readers.append([])
-        for k in {v.node.id for v in inputs}:
-            self._readers[k].append(node.id)
         return node
 
     def apply(self, op: Primitive, args: Sequence[Any], attrs: Mapping[str, Any]) -> Value:
@@ -145,6 +142,10 @@ class Graph:
 
     def users(self, v: Value) -> Iterator[Node]:
         """Every node that reads v, once, in order."""
+        for reader in self.nodes[len(self._readers) :]:  # those that came since the last time
+            self._readers.append([])
+            for k in {x.node.id for x in reader.inputs}:
+                self._readers[k].append(reader.id)
         for k in self._readers[v.node.id]:
             node = self.nodes[k]
             if v in node.inputs:
@@ -203,24 +204,35 @@ class Graph:
     def __exit__(self, *exc: object) -> None:
         _stack().pop()
 
-    @contextmanager
-    def building(self, loc: Location | None = None) -> Iterator[Graph]:
+    def building(self, loc: Location | None = None) -> AbstractContextManager[Graph]:
         """Receive operations; with `loc`, every node made is attributed to that line."""
-        stack = _stack()
-        stack.append((self, loc))
-        try:
-            yield self
-        finally:
-            stack.pop()
+        return _Building(self, loc)
+
+
+class _Building:
+    """A block that a graph receives; a pass opens one for every node."""
+
+    __slots__ = ("entry",)
+
+    def __init__(self, graph: Graph, loc: Location | None) -> None:
+        self.entry = graph, loc
+
+    def __enter__(self) -> Graph:
+        _stack().append(self.entry)
+        return self.entry[0]
+
+    def __exit__(self, *error: object) -> None:
+        _stack().pop()
 
 
 _local = threading.local()
 
 
 def _stack() -> list[tuple[Graph, Location | None]]:
-    if not hasattr(_local, "stack"):
-        _local.stack = []
-    stack: list[tuple[Graph, Location | None]] = _local.stack
+    try:
+        stack: list[tuple[Graph, Location | None]] = _local.stack
+    except AttributeError:
+        stack = _local.stack = []
     return stack
 
 
@@ -241,19 +253,3 @@ def current_graph() -> Graph:
 def building_location() -> Location:
     stack = _stack()
     return (stack[-1][1] if stack else None) or user_location()
-
-
-def attrs_key(attrs: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple([(k, _key(attrs[k])) for k in sorted(attrs)]) if attrs else ()
-
-
-_INTEGERS = frozenset({int})
-
-
-def _key(value: Any) -> Any:
-    """Hashable, and exact: 1, 1.0 and True differ, as do 0.0 and -0.0."""
-    if isinstance(value, tuple):
-        return value if _INTEGERS.issuperset(map(type, value)) else tuple(map(_key, value))
-    if isinstance(value, float):
-        return struct.pack("d", value)
-    return type(value).__name__, value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,33 @@ class Literal:
 
     def __repr__(self) -> str:
         return f"Literal({self.array!r})"
+
+
+class Attributes(dict[str, Any]):
+    """The attributes of a node.  They never change, so that copies of the node in other graphs have the same ones."""
+
+    __slots__ = ("_key",)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Hashable; equal for equal attributes alone."""
+        try:
+            return self._key
+        except AttributeError:
+            self._key: tuple[Any, ...] = tuple([(k, _key(self[k])) for k in sorted(self)])
+            return self._key
+
+
+_INTEGERS = frozenset({int})
+
+
+def _key(value: Any) -> Any:
+    """Hashable, and exact: 1, 1.0 and True differ, as do 0.0 and -0.0."""
+    if isinstance(value, tuple):
+        return value if _INTEGERS.issuperset(map(type, value)) else tuple(map(_key, value))
+    if isinstance(value, float):
+        return struct.pack("d", value)
+    return type(value).__name__, value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

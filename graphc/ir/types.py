@@ -101,6 +101,9 @@ def _bad_extent(value: Any) -> DimensionError:
     )
 
 
+_INTEGERS = frozenset({int})
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """Element type and shape of a tensor."""
@@ -119,11 +122,12 @@ class Type:
 
     @property
     def is_static(self) -> bool:
-        return all(isinstance(e, int) for e in self.shape)
+        return _INTEGERS.issuperset(map(type, self.shape))
 
     @property
     def nbytes(self) -> Size:
-        return as_size(Poly.of(self.size) * itemsize(self.dtype))
+        size = self.size
+        return size * itemsize(self.dtype) if isinstance(size, int) else as_size(size * itemsize(self.dtype))
 
     def with_shape(self, shape: Iterable[Size]) -> Type:
         return Type(self.dtype, tuple(shape))
@@ -146,7 +150,7 @@ def parse_type(text: str) -> Type:
 
 def volume(extents: Iterable[Size]) -> Size:
     sizes = tuple(extents)
-    if all(isinstance(e, int) for e in sizes):
+    if _INTEGERS.issuperset(map(type, sizes)):
         return math.prod(sizes)
     return as_size(reduce(lambda a, e: a * e, sizes, Poly.of(1)))
 

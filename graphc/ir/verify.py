@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphc.errors import GraphcError, VerificationError
-from graphc.ir.graph import Graph, attrs_key
+from graphc.ir.graph import Graph
 from graphc.ir.location import UNKNOWN
-from graphc.ir.node import Literal, Node, Value
+from graphc.ir.node import Attributes, Literal, Node, Value
 from graphc.ir.poly import Poly
 from graphc.ir.primitive import PRIMITIVES
 from graphc.ir.types import DTYPES, Type, short_dtype
@@ -174,7 +174,7 @@ def unique_nodes(graph: Graph) -> Iterator[Fault]:
     """no operation occurs twice"""
     known: dict[object, Node] = {}
     for node in graph.nodes:
-        first = known.setdefault((node.op.name, node.inputs, attrs_key(node.attrs)), node)
+        first = known.setdefault((node.op.name, node.inputs, Attributes(node.attrs).key), node)
         if first is not node:
             yield Fault(node, f"the same as %{first.id}", "one node (add them with Graph.add)")
 

@@ -66,13 +66,21 @@ def plan_arena(intervals: Iterable[Interval], env: Mapping[str, int]) -> Arena:
     """
     sizes = [(i, Poly.of(i.size).evaluate(env)) for i in intervals]
     row = _Row(len(sizes))
-    placed = [
+    return _arena(
         Placed(interval, row.place(interval, size), size)
         for interval, size in sorted(sizes, key=lambda pair: (-pair[1], pair[0].first, pair[0].name))
-    ]
-    end = max((p.end for p in placed), default=0)
-    placed.sort(key=lambda p: (p.interval.first, p.interval.name))
-    return Arena({p.interval.name: p.offset for p in placed}, end, _lower_bound(placed), tuple(placed))
+    )
+
+
+def planned_arena(intervals: Iterable[Interval], offsets: Mapping[str, int]) -> Arena:
+    """The arena that `plan_arena` made of intervals without symbolic extents, by the offsets that it gave them."""
+    return _arena(Placed(i, offsets[i.name], Poly.of(i.size).evaluate({})) for i in intervals)
+
+
+def _arena(placed: Iterable[Placed]) -> Arena:
+    row = sorted(placed, key=lambda p: (p.interval.first, p.interval.name))
+    end = max((p.end for p in row), default=0)
+    return Arena({p.interval.name: p.offset for p in row}, end, _lower_bound(row), tuple(row))
 
 
 class _Row:

@@ -15,7 +15,7 @@ Transfer: TypeAlias = Callable[[Graph, Node, tuple[Value, ...]], Sequence[Value]
 def copy(graph: Graph, node: Node, inputs: tuple[Value, ...]) -> tuple[Value, ...]:
     """The same operation on the new operands."""
     new = graph.add(node.op, inputs, node.attrs, node.types, node.loc)
-    return tuple(Value(new, k) for k in range(len(new.types)))
+    return (Value(new),) if len(new.types) == 1 else tuple(Value(new, k) for k in range(len(new.types)))
 
 
 def rebuild(

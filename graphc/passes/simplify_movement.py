@@ -263,7 +263,7 @@ def _is_plus_zero(x: Value) -> bool:
         x = x.node.inputs[0]
     if x.op is concatenate:
         return all(map(_is_plus_zero, x.node.inputs))
-    return has_no_sign(x) or (x.op is add and is_item(x.node.inputs[1], 0.0))
+    return (x.op is add and is_item(x.node.inputs[1], 0.0)) or has_no_sign(x)
 
 
 # --------------------------------------------------------------------------------------------------- concatenate

@@ -13,6 +13,7 @@ from graphc.ir.node import Value
 from graphc.ir.poly import Poly
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion, Group
+from graphc.records import replace
 from graphc.runtime.donation import NO_CLAIMS, Claims
 from graphc.runtime.program import Argument, Constant, Extent, Lifetime, Plan, Planned, Result, Word
 
@@ -42,7 +43,9 @@ class _Planner:
     def plan(self) -> Plan:
         slots = tuple(tuple(self._slots(u, k)) for u, k in zip(self.uses, self.kernels, strict=True))
         work = sum(map(_work, self.fusion.groups, self.kernels), Poly())
-        return Plan(tuple(self.words), slots, tuple(self._lifetimes()), work, self.donation)
+        made = Plan(tuple(self.words), slots, tuple(self._lifetimes()), work, self.donation)
+        is_static = all(v.type.is_static for v in self.fusion.graph.inputs)
+        return replace(made, offsets=_offsets(made)) if is_static else made
 
     def _slots(self, use: Use, kernel: AnyKernel) -> Iterator[int | None]:
         for b in kernel.buffers:
@@ -91,6 +94,11 @@ class _Planner:
         """The name under which the storage of a value is planned."""
         name = buffer_name(self._whole(v))
         return self.homes.get(name, name)
+
+
+def _offsets(plan: Plan) -> tuple[int, ...]:
+    offsets = plan.arena({}).offsets
+    return tuple(offsets[x.name] for x in plan.lifetimes)
 
 
 def _work(group: Group, kernel: AnyKernel) -> Poly:

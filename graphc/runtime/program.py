@@ -8,6 +8,7 @@ planned from the steps in which each array is alive.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TypeAlias
 
 from graphc.codegen.native import entry
@@ -18,7 +19,7 @@ from graphc.ir.location import Location
 from graphc.ir.node import Literal
 from graphc.ir.poly import Poly, Size, parse_poly
 from graphc.ir.types import Shape, Type
-from graphc.passes.memory import Arena, Interval, plan_arena
+from graphc.passes.memory import Arena, Interval, plan_arena, planned_arena
 from graphc.records import dataclass
 
 
@@ -98,7 +99,8 @@ RELEASED = 1 << 22  # work from which on other Python threads may run: 10 to 60 
 class Plan:
     """`words` is the table of the program; `slots` gives, for each kernel in turn, the words it is called with.
 
-    `work` is the cost of a run, in multiplications of a matrix product.
+    `work` is the cost of a run, in multiplications of a matrix product.  `offsets` tell for each lifetime where in the
+    arena it lies, where that does not depend on symbolic extents.
     """
 
     words: tuple[Word, ...]
@@ -106,10 +108,17 @@ class Plan:
     lifetimes: tuple[Lifetime, ...]
     work: Poly
     donation: Donation = Donation()
+    offsets: tuple[int, ...] | None = None
 
     def arena(self, dims: Mapping[str, int]) -> Arena:
         """Offsets and size in bytes, for given values of the symbolic extents."""
-        return plan_arena([x.bound(dims) for x in self.lifetimes], {})
+        return plan_arena([x.bound(dims) for x in self.lifetimes], {}) if self.offsets is None else self._fixed_arena
+
+    @cached_property
+    def _fixed_arena(self) -> Arena:
+        assert self.offsets is not None
+        names = (x.name for x in self.lifetimes)
+        return planned_arena([x.bound({}) for x in self.lifetimes], dict(zip(names, self.offsets, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from graphc.codegen.llvm.emit import SHARE, Code
 from graphc.codegen.llvm.emit_memory import ZEROS_TEXT
+from graphc.codegen.llvm.writer import QUICK
 from graphc.records import dataclass
 
 Slot: TypeAlias = int | None
@@ -48,7 +49,7 @@ def module_text(steps: Sequence[Step]) -> str:
 
 def _run(steps: Sequence[Step]) -> Iterator[str]:
     longest = max((len(s.slots) for s in steps), default=0)
-    yield "define i32 @run(ptr %words, ptr %fork) {"
+    yield f"define i32 @run(ptr %words, ptr %fork) {QUICK} {{"
     yield "entry:"
     yield "  %status = alloca i64, align 8"
     yield "  store i64 0, ptr %status, align 8"
@@ -78,7 +79,7 @@ def _copy(name: str, k: int, slot: Slot, offset: int) -> Iterator[str]:
 
 
 _SHARE = f"""
-define internal void {SHARE}(ptr %fork, ptr %function, ptr %words, i32 %count) {{
+define internal void {SHARE}(ptr %fork, ptr %function, ptr %words, i32 %count) {QUICK} {{
 entry:
   %alone = icmp eq ptr %fork, null
   %single = icmp eq i32 %count, 1

@@ -20,6 +20,8 @@ INTRINSICS = frozenset(
     | {"abs", "smin", "smax", "umin", "umax", "fptosi.sat", "fptoui.sat", "vector.reduce.or"}
 )
 """What every target lowers, or calls from the C library; LLVM ends the process where a lowering is missing."""
+QUICK = "noinline optnone"
+"""Attributes of a function that does not compute: LLVM emits it in a third of the time, and it runs as fast."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import reduce
 
-from graphc.codegen.llvm.writer import Operand, Writer
+from graphc.codegen.llvm.writer import QUICK, Operand, Writer
 from graphc.codegen.native.array_layout import (
     CONTIGUOUS_ALIGNED,
     DATA,
@@ -67,7 +67,7 @@ class _Entry:
         self.finish(status, result)
         self.leave(result)
         body = "\n".join(s if s.endswith(":") else f"  {s}" for s in self.w.here.lines)
-        head = "define ptr @entry(ptr %self, ptr %args, i64 %n, ptr %names) {\nentry:"
+        head = f"define ptr @entry(ptr %self, ptr %args, i64 %n, ptr %names) {QUICK} {{\nentry:"
         return "\n".join([*self.globals, head, body, "}", *_DECLARATIONS, ""])
 
     # ------------------------------------------------------------------------------------------------ writing

@@ -13,9 +13,11 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from graphc.codegen.native.store import digest, kept
 from graphc.records import dataclass
 
 CODEGEN_LEVEL = 1
+QUICK_LEVEL = 0  # for code that does not compute: emitted in a fifth of the time, and no slower
 _AVX512 = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl"})
 
 
@@ -54,18 +56,18 @@ def _initialize() -> None:
     llvm.initialize_native_asmparser()
 
 
-def _machine() -> Any:
+def _machine(level: int = CODEGEN_LEVEL) -> Any:
     _initialize()
     target = llvm.Target.from_triple(host().triple)
     return target.create_target_machine(
-        cpu=host().cpu, features=host().flags, opt=CODEGEN_LEVEL, reloc="pic", codemodel="default", jit=True
+        cpu=host().cpu, features=host().flags, opt=level, reloc="pic", codemodel="default", jit=True
     )
 
 
 @cache
-def _emitter() -> Any:
+def _emitter(level: int = CODEGEN_LEVEL) -> Any:
     """The machine that emits objects; a linker needs one of its own."""
-    return _machine()
+    return _machine(level)
 
 
 def parse(text: str) -> Any:
@@ -77,13 +79,18 @@ def parse(text: str) -> Any:
     return module
 
 
-def emit_object(text: str) -> bytes:
+def emit_object(text: str, level: int = CODEGEN_LEVEL) -> bytes:
     """Object code for the host.  Raises RuntimeError as `parse` does."""
-    return object_code(parse(text))
+    return object_code(parse(text), level)
 
 
-def object_code(module: Any) -> bytes:
-    return bytes(_emitter().emit_object(module))
+def object_code(module: Any, level: int = CODEGEN_LEVEL) -> bytes:
+    return bytes(_emitter(level).emit_object(module))
+
+
+def kept_object(text: str) -> bytes:
+    """Object code of a text that does not depend on programs, emitted quickly and kept on disk."""
+    return kept(digest(text, str(QUICK_LEVEL), host().key), lambda: emit_object(text, QUICK_LEVEL))
 
 
 def assembly(text: str) -> str:

@@ -19,8 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from graphc.codegen.native import neighbours
-from graphc.codegen.native.engine import Library, emit_object, host
-from graphc.codegen.native.store import digest, kept
+from graphc.codegen.native.engine import Library, host, kept_object
 from graphc.records import dataclass
 
 MOST_THREADS = 64  # one bit each in the word of sleepers
@@ -99,8 +98,7 @@ def _fork_address(threads: int) -> int:
     imports = {n: ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value or 0 for n in _PYTHON}
     libc = neighbours.addresses()
     text = pool_text(threads, host().architecture, bool(libc))
-    code = kept(digest(text, host().key), lambda: emit_object(text))
-    library = Library(code, ["fork", "reset"], imports | libc)
+    library = Library(kept_object(text), ["fork", "reset"], imports | libc)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))  # the workers outlive every module, to the end of the process
     reset = ctypes.PYFUNCTYPE(None)(library["reset"])
     if hasattr(os, "register_at_fork"):

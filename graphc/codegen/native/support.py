@@ -7,10 +7,9 @@ from functools import cache
 
 from graphc.codegen.native.array_layout import api_symbols
 from graphc.codegen.native.donation import DONATION_DECLARATIONS, DONATION_EXPORTS, donation_text
-from graphc.codegen.native.engine import Library, emit_object, host
+from graphc.codegen.native.engine import Library, kept_object
 from graphc.codegen.native.memory import MEMORY_DECLARATIONS, MEMORY_EXPORTS, Handler, memory_text
 from graphc.codegen.native.refusal import REFUSAL_DECLARATIONS, refusal_text
-from graphc.codegen.native.store import digest, kept
 
 SUPPORT = ("take", "give", "new_array", "refused", *DONATION_EXPORTS)
 
@@ -22,8 +21,7 @@ def support_symbols() -> dict[str, int]:
     capsule = handler.capsule()
     text = support_text()
     imports = api_symbols() | {"graphc.handler": id(capsule)}
-    code = kept(digest(text, host().key), lambda: emit_object(text))
-    library = Library(code, (*MEMORY_EXPORTS, "refused", *DONATION_EXPORTS), imports)
+    library = Library(kept_object(text), (*MEMORY_EXPORTS, "refused", *DONATION_EXPORTS), imports)
     handler.fill({name: library[name] for name in MEMORY_EXPORTS})
     for owned in (library, handler, capsule):  # arrays may outlive everything else
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(owned))
