@@ -23,7 +23,6 @@ def donation_text() -> str:
 
 
 DONATION_EXPORTS = ("separate", "afresh")
-DONATION_DECLARATIONS = ("declare ptr @PyArray_NewCopy(ptr, i32)", "declare void @Py_IncRef(ptr)")
 
 _TEXT = r"""
 %Given = type { i32, i32 }        ; bytes of an element, whether the argument is written to
@@ -31,10 +30,15 @@ _TEXT = r"""
 
 define internal i1 @is_written(ptr %given, i64 %k) {
 entry:
+  %none = icmp eq ptr %given, null
+  br i1 %none, label %no, label %look
+look:
   %at = getelementptr %Given, ptr %given, i64 %k, i32 1
   %word = load i32, ptr %at, align 4
   %written = icmp ne i32 %word, 0
   ret i1 %written
+no:
+  ret i1 false
 }
 
 define internal i1 @is_writeable(ptr %a) {
@@ -172,37 +176,8 @@ no:
 }
 
 define ptr @afresh(ptr %self, ptr %args, i64 %n, ptr %function, ptr %given) {
-entry:
-  %own = alloca ptr, i64 %n, align 8
-  br label %next
-next:
-  %k = phi i64 [0, %entry], [%following, %made]
-  %more = icmp slt i64 %k, %n
-  br i1 %more, label %one, label %call
-one:
-  %a = call ptr @argument(ptr %args, i64 %k)
-  %written = call i1 @is_written(ptr %given, i64 %k)
-  br i1 %written, label %copy, label %same
-copy:
-  %new = call ptr @PyArray_NewCopy(ptr %a, i32 0)
-  %failed = icmp eq ptr %new, null
-  br i1 %failed, label %no, label %made
-same:
-  call void @Py_IncRef(ptr %a)
-  br label %made
-made:
-  %array = phi ptr [%new, %copy], [%a, %same]
-  %at = getelementptr ptr, ptr %own, i64 %k
-  store ptr %array, ptr %at, align 8
-  %following = add i64 %k, 1
-  br label %next
-call:
-  %answer = call ptr %function(ptr %self, ptr %own, i64 %n, ptr null)
-  call void @drop_all(ptr %own, i64 %n)
+  %answer = call ptr @copy_and_call(ptr %self, ptr %args, i64 %n, ptr %function, ptr %given)
   ret ptr %answer
-no:
-  call void @drop_all(ptr %own, i64 %k)
-  ret ptr null
 }
 
 declare i64 @llvm.umax.i64(i64, i64)

@@ -72,10 +72,13 @@ no:
   ret i1 false
 }
 
-define internal ptr @straight(ptr %a) {
+; The array itself, if it can be read in order and need not be another one.
+define internal ptr @straight(ptr %a, i1 %anew) {
 entry:
   %plain = call i1 @is_plain(ptr %a)
-  br i1 %plain, label %same, label %copy
+  %old = xor i1 %anew, true
+  %stays = and i1 %plain, %old
+  br i1 %stays, label %same, label %copy
 same:
   call void @Py_IncRef(ptr %a)
   ret ptr %a
@@ -109,7 +112,8 @@ entry:
   ret ptr %answer
 }
 
-define internal ptr @copy_and_call(ptr %self, ptr %args, i64 %n, ptr %function) {
+; Copied is what cannot be read in order, and what is `given` up (null: nothing is).
+define internal ptr @copy_and_call(ptr %self, ptr %args, i64 %n, ptr %function, ptr %given) {
 entry:
   %copies = alloca ptr, i64 %n, align 8
   br label %next
@@ -119,7 +123,8 @@ next:
   br i1 %more, label %one, label %call
 one:
   %a = call ptr @argument(ptr %args, i64 %k)
-  %new = call ptr @straight(ptr %a)
+  %anew = call i1 @is_written(ptr %given, i64 %k)
+  %new = call ptr @straight(ptr %a, i1 %anew)
   %failed = icmp eq ptr %new, null
   br i1 %failed, label %no, label %made
 made:
@@ -146,7 +151,7 @@ look:
   %copy = call i1 @can_be_copied(ptr %args, i64 %n)
   br i1 %copy, label %again, label %slow
 again:
-  %computed = call ptr @copy_and_call(ptr %self, ptr %args, i64 %n, ptr %function)
+  %computed = call ptr @copy_and_call(ptr %self, ptr %args, i64 %n, ptr %function, ptr null)
   ret ptr %computed
 slow:
   %answer = call ptr @hand_on(ptr %slow.at, ptr %args, i64 %n, ptr %names)

@@ -6,7 +6,7 @@ import ctypes
 from functools import cache
 
 from graphc.codegen.native.array_layout import api_symbols
-from graphc.codegen.native.donation import DONATION_DECLARATIONS, DONATION_EXPORTS, donation_text
+from graphc.codegen.native.donation import DONATION_EXPORTS, donation_text
 from graphc.codegen.native.engine import Library, kept_object
 from graphc.codegen.native.memory import MEMORY_DECLARATIONS, MEMORY_EXPORTS, Handler, memory_text
 from graphc.codegen.native.refusal import REFUSAL_DECLARATIONS, refusal_text
@@ -29,5 +29,5 @@ def support_symbols() -> dict[str, int]:
 
 
 def support_text() -> str:
-    declarations = sorted({*MEMORY_DECLARATIONS, *REFUSAL_DECLARATIONS, *DONATION_DECLARATIONS})
+    declarations = sorted({*MEMORY_DECLARATIONS, *REFUSAL_DECLARATIONS})
     return "\n".join([*declarations, memory_text(), refusal_text(), donation_text()])
