@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.ir.location import Location
-from graphc.ir.types import Shape, Type, short_dtype
+from graphc.ir.types import Shape, Type, are_ints, short_dtype
 from graphc.records import dataclass
 
 if TYPE_CHECKING:
@@ -57,13 +57,10 @@ class Attributes(dict[str, Any]):
             return self._key
 
 
-_INTEGERS = frozenset({int})
-
-
 def _key(value: Any) -> Any:
     """Hashable, and exact: 1, 1.0 and True differ, as do 0.0 and -0.0."""
     if isinstance(value, tuple):
-        return value if _INTEGERS.issuperset(map(type, value)) else tuple(map(_key, value))
+        return value if are_ints(value) else tuple(map(_key, value))
     if isinstance(value, float):
         return struct.pack("d", value)
     return type(value).__name__, value

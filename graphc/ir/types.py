@@ -101,7 +101,12 @@ def _bad_extent(value: Any) -> DimensionError:
     )
 
 
-_INTEGERS = frozenset({int})
+def are_ints(values: Iterable[object]) -> bool:
+    """Whether all are Python's ints, and no bool: what most attributes and shapes consist of."""
+    return _INT.issuperset(map(type, values))
+
+
+_INT = frozenset({int})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Type:
 
     @property
     def is_static(self) -> bool:
-        return _INTEGERS.issuperset(map(type, self.shape))
+        return are_ints(self.shape)
 
     @property
     def nbytes(self) -> Size:
@@ -150,7 +155,7 @@ def parse_type(text: str) -> Type:
 
 def volume(extents: Iterable[Size]) -> Size:
     sizes = tuple(extents)
-    if _INTEGERS.issuperset(map(type, sizes)):
+    if are_ints(sizes):
         return math.prod(sizes)
     return as_size(reduce(lambda a, e: a * e, sizes, Poly.of(1)))
 

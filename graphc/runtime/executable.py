@@ -16,7 +16,8 @@ import numpy as np
 
 from graphc.codegen.native.engine import Library
 from graphc.codegen.native.entry import Bindings, EntrySpec, Otherwise, bind_entry, entry_imports
-from graphc.codegen.native.pool import default_threads, fork_address
+from graphc.codegen.native.pool import fork_address
+from graphc.codegen.native.processors import default_threads
 from graphc.codegen.native.state import State
 from graphc.config import current
 from graphc.errors import FeedError, OutOfRangeError, SignatureError

@@ -17,7 +17,8 @@ import pytest
 
 from graphc.codegen.native import neighbours
 from graphc.codegen.native.engine import Library
-from graphc.codegen.native.pool import default_threads, fork_address, pool_text, quotas
+from graphc.codegen.native.pool import fork_address, pool_text
+from graphc.codegen.native.processors import default_threads, quotas
 
 # Adds 1 to words[chunk], after `words[63]` rounds of a loop.
 COUNT = """

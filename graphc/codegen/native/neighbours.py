@@ -3,7 +3,7 @@
 A thread of another library that spins, as those of OpenBLAS do for a tenth of a second after a product, is worth as
 much to the scheduler as a worker: they get the processor in turns of some milliseconds.  A worker that loses its turn
 in the midst of a chunk keeps the caller waiting for that long.  So it offers its turn after a few milliseconds, at a
-time when it has no chunk; where nobody wants it, that costs half a microsecond.  A worker that was woken on the
+time when it has no chunk; where nobody wants it, that costs a third of a microsecond.  A worker that was woken on the
 caller's processor, because the others were busy at that moment, would stay there: it moves.
 
 All of this is Linux's; elsewhere workers leave it to the scheduler.
