@@ -235,6 +235,20 @@ def want_batch_norm(a: Arrays) -> Arrays:
     return {"y": e / e.sum((0, 2), keepdims=True)}
 
 
+def spread(n: Size, d: Size) -> Cluster:
+    """Three axes: exponentials of a row and roots of a matrix, both spread over what lies outside of them."""
+    s = Space("spread", h=5, i=n, j=d)
+    x = s.load("x", (5, n, d), s.h, s.i, s.j)
+    row, matrix = s.load("r", (d,), s.j).op("exp"), s.load("m", (n, d), s.i, s.j).op("abs").op("sqrt")
+    scale = s.sum(x.op("abs"), "h") + 1.0
+    s.store("y", (5, n, d), (x * row + matrix).op("div", scale.op("sqrt")), s.h, s.i, s.j)
+    return s.c
+
+
+def want_spread(a: Arrays) -> Arrays:
+    return {"y": (a["x"] * np.exp(a["r"]) + np.sqrt(np.abs(a["m"]))) / np.sqrt(np.abs(a["x"]).sum(0) + 1)}
+
+
 def stencil(n: Size, d: Size) -> Cluster:
     """u + 0.2 (up + down + left + right - 4 u), zero outside."""
     s = Space("stencil", i=n, j=d)

@@ -26,6 +26,7 @@ from codegen.nest_clusters import (
     share_of_sum,
     softmax,
     softmax_columns,
+    spread,
     stencil,
     total,
     transposed_store,
@@ -41,6 +42,7 @@ from codegen.nest_clusters import (
     want_mixed,
     want_scatter_rows,
     want_softmax,
+    want_spread,
     want_stencil,
 )
 
@@ -104,6 +106,9 @@ CASES = {
         share_of_sum, {"x": F}, {"y": COLUMN}, lambda a: {"y": a["x"].sum(1) / a["x"].sum()}, tolerance=1e-4
     ),
     "batch_norm": Case(batch_norm, {"x": ("f32", "n,5,d")}, {"y": ("f32", "n,5,d")}, want_batch_norm),
+    "spread": Case(
+        spread, {"x": ("f32", "5,n,d"), "r": ROW, "m": F}, {"y": ("f32", "5,n,d")}, want_spread, tolerance=1e-5
+    ),
     "stencil": Case(stencil, {"u": F}, {"y": F}, want_stencil),
     "views": Case(
         views,

@@ -15,7 +15,8 @@ The rules, in order:
    phase that runs once merges them in order.
 5. *Crossing stages* (`regions`).  A value needed again in a later stage of the vector axis is loaded or computed
    again when cheap, and kept in a row of scratch when dear.
-6. *Strips* (`strips`).  Where a value per row needs a transcendental function, rows are taken in strips.
+6. *Ahead of a loop* (`ahead`).  A dear value that an outer loop does not change is computed before it, and kept.
+7. *Strips* (`strips`).  Where a value per row needs a transcendental function, rows are taken in strips.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
+from graphc.codegen.lower.ahead import ahead_of
 from graphc.codegen.lower.analysis import Analysis
 from graphc.codegen.lower.storage import Storage
 from graphc.codegen.nest.cluster import BoundCheck, Effect, Place, Reduction, Value
@@ -136,13 +137,36 @@ class Nest:
         return [v for v in both if v.id not in inner and v.op not in ("load", "result")]
 
     def loop(self, k: int, effects: list[Effect], keep: list[Value]) -> None:
-        """One loop of axis k: open accumulators, fill the body, close them."""
+        """One loop of axis k: compute what it does not change, open accumulators, fill the body, close them."""
+        early = ahead_of(self.facts, k, effects, self.ready)
+        for v in early:
+            self.compute_ahead(v, k)
         opened = [e for e in effects if isinstance(e, Reduction) and self.facts.opens(e, k)]
         for r in opened:
             self.open(r, k)
         self.put(self.iterate(k, effects, keep))
         for r in opened:
             self.close(r, k)
+        for v in early:
+            del self.kept[v.id]
+
+    def compute_ahead(self, v: Value, k: int) -> None:
+        """Keep a value that the loop of axis k does not change, for all points of the axes inside."""
+        inner = [a for a in self.facts.axes[k + 1 :] if a in v.axes]
+        size, start = self.storage.volume(inner), ZERO
+        if self.cut not in inner:
+            size, start = self.storage.private(size, v.dtype)
+        place = self.storage.work(f"ahead{v.id}", v.dtype, size, start), self.storage.flat(inner) + start
+        self.put(self.filling(inner, v, place))
+        self.kept[v.id] = place
+
+    def filling(self, axes: list[str], v: Value, place: tuple[str, Poly]) -> Loop:
+        """Loops over some axes that store a value at every point."""
+        axis, *inner = axes
+        with self.scope(self.facts.position[axis]) as scope:
+            self.put(self.filling(inner, v, place) if inner else Store(*place, self.compute(v)))
+        lo, hi = self.range(axis)
+        return Loop(axis, lo, (hi,), tuple(scope.out), "serial" if inner else "vector")
 
     def iterate(self, k: int, effects: list[Effect], keep: list[Value]) -> Loop:
         lo, hi = self.range(self.facts.axes[k])
