@@ -168,21 +168,26 @@ class _Fuser:
     # ------------------------------------------------------------------------------------------------- improving
 
     def _sink(self) -> None:
-        """Move a cheap last step whose operands are stored anyway from its kernel to the only one that reads it."""
+        """Move a cheap last step whose operands are stored anyway, or small, from its kernel to the only reader."""
         for node in reversed(self.graph.nodes):
             if node.id in self.anchors and is_cheap(node):
                 readers = self._readers(node.out)
                 mine = self.number[node.id]
-                if len(readers) == 1 and mine not in readers and self._operands_are_stored(node, mine):
+                if len(readers) == 1 and mine not in readers and self._operands_cost_less(node, mine):
                     self._move(node, mine, *readers)
 
     def _readers(self, value: Value) -> set[int]:
         """Groups that read a value; for a result of the graph none can take it over."""
         return set() if value in self.results else {self.number[n] for n in self.read_by.get(value.node.id, ())}
 
-    def _operands_are_stored(self, node: Node, mine: int) -> bool:
-        inside = [a.value for a in self.spaces[node.id].accesses if self.number.get(a.value.node.id) == mine]
-        return bool(inside) and all(self._readers(v) - {mine} or v in self.results for v in inside)
+    def _operands_cost_less(self, node: Node, mine: int) -> bool:
+        """Than to store the result: those that this kernel computes are stored anyway, or spread along an axis."""
+        space = self.spaces[node.id]
+        inside = [a for a in space.accesses if self.number.get(a.value.node.id) == mine]
+        return bool(inside) and all(self._is_stored(a.value, mine) or _is_spread(a, space) for a in inside)
+
+    def _is_stored(self, value: Value, mine: int) -> bool:
+        return value in self.results or bool(self._readers(value) - {mine})
 
     def _move(self, node: Node, mine: int, reader: int) -> None:
         before, space, alone = self.drafts[mine], self.spaces[node.id], len(self.graph) + node.id
@@ -416,6 +421,12 @@ def _users(graph: Graph, anchors: Collection[int]) -> dict[int, set[int]]:
         for v in n.inputs:
             users[v.node.id] |= {n.id} if n.id in anchors else users[n.id]
     return users
+
+
+def _is_spread(access: Access, space: Footprint) -> bool:
+    """Are there axes along which what is read stays the same?"""
+    along = {x for x in access.coordinates or space.axes if x is not None}
+    return not along.issuperset(x for x in space.result if x is not None)
 
 
 def is_cheap(node: Node) -> bool:
