@@ -126,6 +126,19 @@ def test_a_matrix_product_takes_its_epilogue_and_reductions_stay_apart() -> None
     assert kernels(fusion) == [["matmul", "add", "tanh"], ["mul", "sum"]]
 
 
+def test_a_product_adds_by_itself_what_is_spread_over_its_result() -> None:
+    """Squares of distances: the lengths are stored, not their sums for all pairs."""
+
+    def squares(a: Value, b: Value) -> Value:
+        long, wide = (P.sum(P.mul(x, x), axes=(1,)) for x in (a, b))
+        pairs = P.add(P.reshape(long, shape=(40, 1)), wide)
+        return P.sub(pairs, P.matmul(a, P.permute(b, axes=(1, 0))))
+
+    fusion = fuse(build(squares, (40, 8), (50, 8)))
+    assert [sorted(names) for names in kernels(fusion)] == [["mul", "mul", "sum", "sum"], ["add", "matmul", "sub"]]
+    assert [v.shape for v in fusion.groups[0].writes] == [(40,), (50,)]
+
+
 def test_a_value_read_at_another_position_is_stored_and_the_reason_kept() -> None:
     def shifted(x: Value) -> Value:
         y = P.exp(x)

@@ -130,6 +130,25 @@ def test_operands_in_any_order(m: int, k: int, n: int, dtype: str) -> None:
         check(form(ta, tb), dtype, (k, m) if ta else (m, k), (n, k) if tb else (k, n))
 
 
+IN_BLOCKS = [(241, 16, 200), (500, 70, 130), (1030, 5, 65), (600, 600, 70)]
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("m,k,n", IN_BLOCKS)
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_blocks_of_rows_that_pass_by_all_of_b(batch: Shape, m: int, k: int, n: int, dtype: str) -> None:
+    """B in place and packed, in one block of k or several; threads share the rows, the columns, or the matrices."""
+
+    def followed(a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+        return P.tanh(P.sub(P.matmul(a, b), c)), P.matmul(swapped(a), a)
+
+    for b in ((k, n), (n, k)):
+        f = followed if b == (k, n) else (lambda x, y, z: followed(x, swapped(y), z))
+        shapes = (*batch, m, k), (*batch, *b), (n,)
+        one, three = (check(f, dtype, *shapes, own=2, threads=t) for t in (1, 3))
+        assert all(p.tobytes() == q.tobytes() for p, q in zip(one, three, strict=True))
+
+
 NARROW = [(100, 300, 2), (17, 1000, 3), (64, 5000, 4), (2, 300, 100), (3, 333, 37), (4, 2500, 9)]
 
 
@@ -368,12 +387,13 @@ def test_results_without_rows() -> None:
 WIDE = Registers(64, 32)
 
 
-def planned(m: int, n: int, k: int, *, a_transposed: bool = False, b_transposed: bool = False) -> GemmPlan:
+def planned(
+    m: int, n: int, k: int, *, a_transposed: bool = False, b_transposed: bool = False, followed: bool = False
+) -> GemmPlan:
     a = Matrix("a", 0, (), *((1, m) if a_transposed else (k, 1)))
     b = Matrix("b", 0, (), *((1, k) if b_transposed else (n, 1)))
-    return plan(
-        Product("f32", (), Poly.of(m), n, Poly.of(k), a, b, Matrix("c", 0, (), n, 1), Space((), "i", "j")), WIDE
-    )
+    c, space = Matrix("c", 0, (), n, 1), Space((), "i", "j")
+    return plan(Product("f32", (), Poly.of(m), n, Poly.of(k), a, b, c, space), WIDE, followed)
 
 
 def test_what_is_packed() -> None:
@@ -396,6 +416,14 @@ def test_pieces() -> None:
     )
     assert not planned(512, 500, 512).by_columns
     assert planned(64, 64, 64).pieces == 1
+
+
+def test_rows_pass_by_a_near_b_in_blocks() -> None:
+    """Where C is most of the traffic, or is followed by other work."""
+    assert planned(2000, 2000, 8).block and not planned(2000, 2000, 100).block
+    assert planned(2000, 500, 100, followed=True).block and not planned(200, 500, 100, followed=True).block
+    assert not planned(2000, 2000, 1000, followed=True).block
+    assert "rows at a time" in str(planned(2000, 2000, 8))
 
 
 def test_narrow_products_are_dot_products() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from graphc.codegen.gemm.plan import GemmPlan
+from graphc.codegen.gemm.plan import BLOCK_ROWS, GemmPlan
 from graphc.codegen.gemm.product import Product
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.records import dataclass
 
 LINE = 64  # bytes of a cache line
-BLOCK_ROWS = 240  # with the columns of a panel they stay in the second-level cache
 
 
 @dataclass(frozen=True)
@@ -34,19 +33,21 @@ class Cut:
         return 1 if known is None else (known - 1) % self.plan.rows + 1
 
     @property
-    def many_rows(self) -> bool:
-        """What follows takes them panel by panel then, while these are near."""
+    def panel_by_panel(self) -> bool:
+        """Does what follows take the many rows of a panel while these are near?"""
         known = self.product.m.constant
-        return known is None or known > BLOCK_ROWS
+        return not self.plan.block and (known is None or known > BLOCK_ROWS)
 
     @property
     def some_columns(self) -> bool:
         """What follows may get some of the columns at a time."""
-        return self.panels > 1 and (self.many_rows or (self.plan.by_columns and self.plan.pieces > 1))
+        return self.panels > 1 and (self.panel_by_panel or (self.plan.by_columns and self.plan.pieces > 1))
 
     @property
     def block_rows(self) -> int:
         """The most rows that what follows a product gets at a time."""
+        if self.plan.block:
+            return self.plan.block
         tiles = max(1, BLOCK_ROWS // self.plan.rows)
         return (tiles if self.tiles is None else min(tiles, self.tiles)) * self.plan.rows
 
@@ -94,8 +95,13 @@ class Cut:
 
     @property
     def bytes_of_b(self) -> int:
-        """The panel of B that a piece packs at a time."""
-        return self.bytes_of_panel if self.plan.pack_b else 0
+        """The panels of B that a piece packs at a time."""
+        return self.bytes_of_panel * (self.panels if self.plan.block else 1) if self.plan.pack_b else 0
+
+    @property
+    def one_b(self) -> bool:
+        """Do pieces pack different panels of one matrix, so that there is one place for each panel?"""
+        return bool(self.plan.block) and self.plan.by_columns and not self.product.batch
 
 
 def whole_lines(size: int) -> int:

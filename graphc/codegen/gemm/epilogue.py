@@ -24,10 +24,17 @@ def batch_symbol(axis: str) -> str:
 
 def epilogue(cluster: Cluster, r: Reduction, product: Product, *, narrow: bool) -> Kernel | None:
     """The nest, not yet scheduled, or None where nothing is left to do; `narrow`: blocks need not have all columns."""
-    effects = [e for e in cluster.effects if e is not r and not _is_done(e, r, product)]
-    if not effects:
-        return None
-    return lower(_Block(cluster, product, narrow).rewritten(effects))
+    effects = _rest(cluster, r, product)
+    return lower(_Block(cluster, product, narrow).rewritten(effects)) if effects else None
+
+
+def is_followed(cluster: Cluster, r: Reduction, product: Product) -> bool:
+    return bool(_rest(cluster, r, product))
+
+
+def _rest(cluster: Cluster, r: Reduction, product: Product) -> list[Effect]:
+    """What is not done when the product is."""
+    return [e for e in cluster.effects if e is not r and not _is_done(e, r, product)]
 
 
 def _is_done(e: Effect, r: Reduction, product: Product) -> bool:

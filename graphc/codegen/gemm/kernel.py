@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from graphc.codegen.gemm import together
 from graphc.codegen.gemm.cut import LINE, Cut
-from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue
+from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue, is_followed
 from graphc.codegen.gemm.plan import plan
 from graphc.codegen.gemm.product import PRODUCT, find_product, writes
 from graphc.codegen.gemm.registers import registers
@@ -41,7 +41,7 @@ def product_kernel(cluster: Cluster, features: frozenset[str]) -> ProductKernel 
     if found is None:
         return None
     reduction, product = found
-    cut = Cut(product, plan(product, registers(features)))
+    cut = Cut(product, plan(product, registers(features), is_followed(cluster, reduction, product)))
     nest = epilogue(cluster, reduction, product, narrow=cut.some_columns)
     after = schedule(nest) if nest else None
     arrays = tuple(Buffer(n, a.dtype, a.role, alias=a.alias) for n, a in cluster.arrays.items())
@@ -118,7 +118,8 @@ class ProductKernel:
     def _work(self) -> Iterator[Buffer]:
         product, cut = self.cut.product, self.cut
         tiles = cut.bytes_of_a * (1 if self.is_joint else self.chunks)
-        for name, size in ((TILES, tiles), (PANELS, cut.bytes_of_b * self.chunks)):
+        panels = cut.bytes_of_b * (1 if cut.one_b else self.chunks)
+        for name, size in ((TILES, tiles), (PANELS, panels)):
             if size:
                 yield Buffer(name, product.dtype, "work", Poly.of(size // cut.item))
         if product.c.buffer == PRODUCT:
@@ -155,7 +156,7 @@ class ProductKernel:
         product, cut = self.cut.product, self.cut
         a, b, c = (Place(self._slot(x.buffer)) for x in (product.a, product.b, product.c))
         tiles = self._room(TILES, 0 if self.is_joint else cut.bytes_of_a)
-        panel = self._room(PANELS, cut.bytes_of_b)
+        panel = self._room(PANELS, 0 if cut.one_b else cut.bytes_of_b)
         return Frame(a, b, c, tiles, panel, self._call(), self.dims, len(self.buffers))
 
     def _room(self, name: str, apart: int) -> Place | None:

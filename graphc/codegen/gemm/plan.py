@@ -35,6 +35,9 @@ MOST_PIECES = 8
 PIECES_OF_ANY = 4  # at most, where the number of rows is symbolic
 ROWS_PER_COPY, ROWS_PER_SWEEP = 512, 48  # of a piece by rows, each of which packs B for itself, or reads it from afar
 MANY_MATRICES = 8  # of a batch, which then are not divided
+BLOCK_ROWS = 240  # that follow a panel of B at a time: with its columns they stay in the second-level cache
+BLOCK_BYTES = 1 << 19  # of C, where rows pass by all of B at a time; and of that B
+FEW_STEPS = 64  # of k: C is most of the traffic then
 
 Tile = tuple[int, int]
 _TILES: dict[int, tuple[Tile, ...]] = {32: ((14, 2), (8, 3), (6, 4), (14, 1)), 16: ((6, 2), (4, 3), (12, 1))}
@@ -48,7 +51,8 @@ _OF_ANY: dict[int, tuple[Tile, ...]] = {32: ((8, 3), (8, 2), (8, 1)), 16: ((4, 3
 class GemmPlan:
     """A tile of `rows` x `vectors`; blocks of `depth` steps of k; pieces for threads.
 
-    With `dot`, vectors lie along k, and a tile has as many columns.
+    All rows pass by one panel of B, then by the next; or `block` rows pass by all panels, then the next, where that
+    is not 0.  With `dot`, vectors lie along k, and a tile has as many columns.
     """
 
     rows: int
@@ -62,6 +66,7 @@ class GemmPlan:
     ahead: int  # steps of k that an unpacked B is asked for in advance
     pieces: int
     by_columns: bool
+    block: int
     dot: bool
     reasons: tuple[str, ...]
 
@@ -83,14 +88,14 @@ class GemmPlan:
         return "\n".join([head, *(f"  {r}" for r in self.reasons)])
 
 
-def plan(p: Product, registers: Registers) -> GemmPlan:
-    """The plan of a product."""
-    return _Planner(p, registers).plan()
+def plan(p: Product, registers: Registers, followed: bool = False) -> GemmPlan:
+    """The plan of a product; `followed` by other work on its rows."""
+    return _Planner(p, registers, followed).plan()
 
 
 class _Planner:
-    def __init__(self, p: Product, registers: Registers) -> None:
-        self.p, self.registers = p, registers
+    def __init__(self, p: Product, registers: Registers, followed: bool) -> None:
+        self.p, self.registers, self.followed = p, registers, followed
         self.item, self.lanes = ITEMSIZE[p.dtype], registers.lanes(p.dtype)
         self.columns = -(-p.n // self.lanes)
         self.bytes_a, self.bytes_b, self.bytes_c = (
@@ -111,7 +116,7 @@ class _Planner:
         unroll = 2 if pack_b or vectors <= 2 else 1
         return GemmPlan(
             rows, vectors, self.lanes, depth, pack_a, pack_b, unroll, touch, ahead, pieces, by_columns,
-            False, tuple(self.reasons),
+            self._block(rows, vectors), False, tuple(self.reasons),
         )  # fmt: skip
 
     # --------------------------------------------------------------------------------------------- dot products
@@ -136,7 +141,7 @@ class _Planner:
         pieces, by_columns = self._pieces(rows, columns, False, pack_b)
         return GemmPlan(
             rows, columns, self.lanes, depth, False, pack_b, 1, False, 0, pieces, by_columns,
-            True, tuple(self.reasons),
+            0, True, tuple(self.reasons),
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------- packing
@@ -181,6 +186,16 @@ class _Planner:
         blocks = -(-length // most)
         even = -(-length // blocks)
         return even if blocks == 1 else -(-even // self.lanes) * self.lanes
+
+    def _block(self, rows: int, vectors: int) -> int:
+        """Rows that pass by all of B, which has to be near, so that those of C are near for what follows."""
+        pays = self.followed or self.p.steps <= FEW_STEPS
+        many = self.p.m.constant is None or self.p.rows > BLOCK_ROWS
+        if not (pays and many and self.columns > vectors and self.bytes_b <= BLOCK_BYTES):
+            return 0
+        near = min(BLOCK_ROWS, BLOCK_BYTES // (self.p.n * self.item)) // rows
+        self.reasons.append(f"{max(2, near) * rows} rows at a time pass by all of B")
+        return max(2, near) * rows
 
     # --------------------------------------------------------------------------------------------------- tiles
 

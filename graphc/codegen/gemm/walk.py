@@ -6,9 +6,10 @@
                 for tiles: micro            C += A @ B
                 the epilogue, after the last block of k
 
-A panel of B is packed just before it is used, and stays in the second-level cache while all rows of A pass by.  They
-come from wherever they are: along k the processor foresees them.  An A that lies otherwise is packed too, before all
-else; `together` does that where several pieces need it.
+A panel of B is packed just before it is used, and stays in the second-level cache while all rows of A pass by.  Where
+all of B stays there, its panels are packed first, and rows pass by in blocks.  The rows come from wherever they are:
+along k the processor foresees them.  An A that lies otherwise is packed too, before all else; `together` does that
+where several pieces need it.
 """
 
 from __future__ import annotations
@@ -157,9 +158,10 @@ class Walk:
             here = Block(k, f.least(depth, f.sub(hi, k)))
             if tiles and tiles.apart:
                 self.pack_a(here, f.number(0), f.number(1))
-            f.each(*self.panel_range, lambda number: self.panel(number, here))
-            if not self.cut.many_rows:
-                self.finish(here, self.panel_range)
+            if self.plan.block:
+                self.blocks_of_rows(here)
+            else:
+                self.all_rows(here)
 
         f.each(lo, f.most(hi, f.add(lo, 1)), block, depth)
 
@@ -167,18 +169,49 @@ class Walk:
         """A part of a block of A."""
         self.rows.each(*self.part(self.rows.tiles, part, parts), lambda tile: self.tiles.pack_a(tile, block))
 
-    def panel(self, number: Operand, block: Block) -> None:
+    def all_rows(self, block: Block) -> None:
+        """All rows pass by one panel, then by the next."""
+        f = self.f
+
+        def each(number: Operand) -> None:
+            panel = self.panel(number, block)
+            self.pack_b(panel, block)
+            self.multiply(self.tile_range, panel, block)
+            if self.cut.panel_by_panel:
+                self.finish(block, (number, f.add(number, 1)), self.tile_range)
+
+        f.each(*self.panel_range, each)
+        if not self.cut.panel_by_panel:
+            self.finish(block, self.panel_range, self.tile_range)
+
+    def blocks_of_rows(self, block: Block) -> None:
+        """Some rows pass by all panels, then the next ones."""
+        f, panels, (lo, hi), tiles = self.f, self.panel_range, self.tile_range, self.plan.block // self.plan.rows
+        f.each(*panels, lambda number: self.pack_b(self.panel(number, block), block))
+
+        def each(t: Operand) -> None:
+            here = t, f.least(f.add(t, tiles), hi)
+            f.each(*panels, lambda number: self.multiply(here, self.panel(number, block), block))
+            self.finish(block, panels, here)
+
+        f.each(lo, hi, each, tiles)
+
+    def panel(self, number: Operand, block: Block) -> Panel:
         f, tiles, bases = self.f, self.tiles, self.tiles.bases
         column = f.mul(number, self.plan.width)
         columns = f.least(f.sub(self.product.n, column), self.plan.width)
-        packed = self.plan.pack_b
-        begin = bases.panel if packed else tiles.element(bases.b, self.product.b, block.k, column)
-        panel = Panel(number, columns, column, begin)
-        if packed:
-            tiles.pack_b(panel, block)
-        self.rows.each(*self.tile_range, lambda tile: tiles.multiply(tile, panel, block))
-        if self.cut.many_rows:
-            self.finish(block, (number, f.add(number, 1)))
+        if not self.plan.pack_b:
+            begin = tiles.element(bases.b, self.product.b, block.k, column)
+        else:
+            begin = f.offset(bases.panel, f.mul(number, self.cut.bytes_of_panel)) if self.plan.block else bases.panel
+        return Panel(number, columns, column, begin)
+
+    def pack_b(self, panel: Panel, block: Block) -> None:
+        if self.plan.pack_b:
+            self.tiles.pack_b(panel, block)
+
+    def multiply(self, tiles: tuple[Operand, Operand], panel: Panel, block: Block) -> None:
+        self.rows.each(*tiles, lambda tile: self.tiles.multiply(tile, panel, block))
 
     # ------------------------------------------------------------------------------------------------- epilogue
 
@@ -192,20 +225,20 @@ class Walk:
             if isinstance(word, Place):
                 self.set_word(n, self.address(word))
 
-    def finish(self, block: Block, panels: tuple[Operand, Operand]) -> None:
-        """What follows the product for some panels, by blocks of rows, after the last block of k."""
+    def finish(self, block: Block, panels: tuple[Operand, Operand], tiles: tuple[Operand, Operand]) -> None:
+        """What follows the product for some panels and tiles, by blocks of rows, after the last block of k."""
         if self.frame.epilogue is None:
             return
-        f, width, (lo, hi) = self.f, self.plan.width, self.tile_range
+        f, width, (lo, hi) = self.f, self.plan.width, tiles
         last = f.less(f.i.value(self.product.k - self.cut.depth - 1), block.k)
         left, right = f.mul(panels[0], width), f.least(f.mul(panels[1], width), self.product.n)
-        tiles = self.cut.block_rows // self.plan.rows
+        at_a_time = self.cut.block_rows // self.plan.rows
 
         def rows(t: Operand) -> None:
-            end = f.least(f.add(t, tiles), hi)
+            end = f.least(f.add(t, at_a_time), hi)
             self.follow(self.rows.first(t), self.rows.first(end), left, right)
 
-        f.when(last, lambda: f.each(lo, hi, rows, tiles))
+        f.when(last, lambda: f.each(lo, hi, rows, at_a_time))
 
     def follow(self, top: Operand, bottom: Operand, left: Operand, right: Operand) -> None:
         """The epilogue of a rectangle of C."""
