@@ -149,6 +149,32 @@ def test_blocks_of_rows_that_pass_by_all_of_b(batch: Shape, m: int, k: int, n: i
         assert all(p.tobytes() == q.tobytes() for p, q in zip(one, three, strict=True))
 
 
+BY_THEMSELVES = [(200, 40), (193, 33), (301, 700), (200, 2100)]
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("n,k", BY_THEMSELVES)
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_half_of_a_symmetric_product_is_the_other_half(batch: Shape, n: int, k: int, dtype: str) -> None:
+    """Alone, and followed by what is not symmetric; A along k, and across it, in several blocks."""
+
+    def by_itself(a: Any) -> tuple[Any, ...]:
+        c = P.matmul(a, swapped(a))
+        small = P.mul(a, 0.125)
+        return c, P.tanh(P.matmul(small, swapped(small)))
+
+    def across(a: Any, row: Any) -> tuple[Any, ...]:
+        small = P.mul(a, 0.125)
+        return P.matmul(swapped(a), a), P.tanh(P.add(P.matmul(swapped(small), small), row))
+
+    for f, shapes in ((by_itself, [(*batch, n, k)]), (across, [(*batch, k, n), (n,)])):
+        one, three = (check(f, dtype, *shapes, own=2, threads=t) for t in (1, 3))
+        assert all(p.tobytes() == q.tobytes() for p, q in zip(one, three, strict=True))
+        assert one[0].tobytes() == np.swapaxes(one[0], -1, -2).tobytes()
+    kernels = products(compile_graph(build(across, dtype, ((k, n), (n,)))))
+    assert all(kernel.cut.plan.half for kernel in kernels)
+
+
 NARROW = [(100, 300, 2), (17, 1000, 3), (64, 5000, 4), (2, 300, 100), (3, 333, 37), (4, 2500, 9)]
 
 

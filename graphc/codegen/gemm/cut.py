@@ -30,13 +30,13 @@ class Cut:
     def sure_rows(self) -> int:
         """Rows that every tile has."""
         known = self.product.m.constant
-        return 1 if known is None else (known - 1) % self.plan.rows + 1
+        return 1 if known is None or self.plan.half else (known - 1) % self.plan.rows + 1
 
     @property
     def panel_by_panel(self) -> bool:
         """Does what follows take the many rows of a panel while these are near?"""
         known = self.product.m.constant
-        return not self.plan.block and (known is None or known > BLOCK_ROWS)
+        return self.plan.half or (not self.plan.block and (known is None or known > BLOCK_ROWS))
 
     @property
     def some_columns(self) -> bool:

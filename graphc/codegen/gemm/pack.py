@@ -168,15 +168,8 @@ class _Block:
         return rows
 
     def transposed(self, rows: Sequence[Operand]) -> list[Operand]:
-        """The columns of registers: exchange neighbours, then pairs ... between pairs of rows.
-
-        Of fewer rows than lanes, every register ends with several columns, side by side.
-        """
-        out, n, half = list(rows), self.p.lanes, 1
-        while half < len(rows):
-            for i in (i for i in range(len(rows)) if not i & half):
-                out[i], out[i | half] = self.f.exchange(out[i], out[i | half], half)
-            half *= 2
+        """The columns of registers."""
+        out, n = self.f.turned(rows), self.p.lanes
         if len(rows) == n:
             return out
         return [self.f.b.part(v, first, len(rows)) for first in range(0, n, len(rows)) for v in out]

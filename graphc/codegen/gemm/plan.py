@@ -38,6 +38,7 @@ MANY_MATRICES = 8  # of a batch, which then are not divided
 BLOCK_ROWS = 240  # that follow a panel of B at a time: with its columns they stay in the second-level cache
 BLOCK_BYTES = 1 << 19  # of C, where rows pass by all of B at a time; and of that B
 FEW_STEPS = 64  # of k: C is most of the traffic then
+MANY_STEPS, MANY_PANELS = 32, 3  # from which on to turn half of C over takes less than to compute it
 
 Tile = tuple[int, int]
 _TILES: dict[int, tuple[Tile, ...]] = {32: ((14, 2), (8, 3), (6, 4), (14, 1)), 16: ((6, 2), (4, 3), (12, 1))}
@@ -52,7 +53,8 @@ class GemmPlan:
     """A tile of `rows` x `vectors`; blocks of `depth` steps of k; pieces for threads.
 
     All rows pass by one panel of B, then by the next; or `block` rows pass by all panels, then the next, where that
-    is not 0.  With `dot`, vectors lie along k, and a tile has as many columns.
+    is not 0.  With `half`, only rows down to the diagonal pass by a panel: the lower half of C is the upper one, turned
+    over.  With `dot`, vectors lie along k, and a tile has as many columns.
     """
 
     rows: int
@@ -67,6 +69,7 @@ class GemmPlan:
     pieces: int
     by_columns: bool
     block: int
+    half: bool
     dot: bool
     reasons: tuple[str, ...]
 
@@ -110,13 +113,14 @@ class _Planner:
         pack_a, pack_b = self._pack_a(), self._pack_b()
         rows, vectors = self._tile(pack_b)
         depth = self._depth(pack_b)
-        pieces, by_columns = self._pieces(rows, vectors * self.lanes, pack_a, pack_b)
+        half = self._is_half(vectors)
+        pieces, by_columns = self._pieces(rows, vectors * self.lanes, pack_a or half, pack_b)
         touch = self.p.steps > depth or self.bytes_c > 1 << 20
         ahead = AHEAD if not pack_b and self.bytes_b * math.prod(self.p.batch) > NEAR_CACHE * 2 // 3 else 0
         unroll = 2 if pack_b or vectors <= 2 else 1
         return GemmPlan(
             rows, vectors, self.lanes, depth, pack_a, pack_b, unroll, touch, ahead, pieces, by_columns,
-            self._block(rows, vectors), False, tuple(self.reasons),
+            0 if half else self._block(rows, vectors), half, False, tuple(self.reasons),
         )  # fmt: skip
 
     # --------------------------------------------------------------------------------------------- dot products
@@ -141,7 +145,7 @@ class _Planner:
         pieces, by_columns = self._pieces(rows, columns, False, pack_b)
         return GemmPlan(
             rows, columns, self.lanes, depth, False, pack_b, 1, False, 0, pieces, by_columns,
-            0, True, tuple(self.reasons),
+            0, False, True, tuple(self.reasons),
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------- packing
@@ -187,6 +191,12 @@ class _Planner:
         even = -(-length // blocks)
         return even if blocks == 1 else -(-even // self.lanes) * self.lanes
 
+    def _is_half(self, vectors: int) -> bool:
+        pays = self.p.steps >= MANY_STEPS and self.columns > (MANY_PANELS - 1) * vectors
+        if self.p.is_symmetric and pays:
+            self.reasons.append("C is symmetric: half of it is the other half, turned over")
+        return self.p.is_symmetric and pays
+
     def _block(self, rows: int, vectors: int) -> int:
         """Rows that pass by all of B, which has to be near, so that those of C are near for what follows."""
         pays = self.followed or self.p.steps <= FEW_STEPS
@@ -231,14 +241,14 @@ class _Planner:
 
     # -------------------------------------------------------------------------------------------------- pieces
 
-    def _pieces(self, rows: int, columns: int, pack_a: bool, pack_b: bool) -> tuple[int, bool]:
+    def _pieces(self, rows: int, columns: int, across_only: bool, pack_b: bool) -> tuple[int, bool]:
         """How many pieces, and whether along the columns; more than there are threads, lest all wait for a busy one."""
         panels = -(-self.p.n // columns)
         across = self._parts(panels)
         if self.p.m.constant is None:
             return (PIECES_OF_ANY if not self.p.batch else 1), across >= PIECES_OF_ANY
         down = _even(self._parts(self.p.rows // _least_rows(rows, pack_b)))
-        if pack_a or down == 1:
+        if across_only or down == 1:
             return across, True
         if pack_b:
             by_columns = across >= down

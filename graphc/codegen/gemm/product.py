@@ -74,6 +74,13 @@ class Product:
         """Multiplications of one matrix of the batch."""
         return self.rows * self.n * self.steps
 
+    @property
+    def is_symmetric(self) -> bool:
+        """A matrix by itself, turned over."""
+        a, b = self.a, self.b
+        same = (a.buffer, a.offset, a.batch, a.row, a.column) == (b.buffer, b.offset, b.batch, b.column, b.row)
+        return same and self.m.constant == self.n
+
     def __str__(self) -> str:
         sizes = "x".join(map(str, (*self.batch, self.m, self.k, self.n)))
         return f"{self.dtype} {sizes}: {self.c} = {self.a} @ {self.b}"

@@ -143,6 +143,18 @@ class Routine:
         high = [k | half if not k & half else k + n for k in range(n)]
         return self.blend(x, y, low), self.blend(x, y, high)
 
+    def turned(self, rows: Sequence[Operand]) -> list[Operand]:
+        """The columns of registers: exchange neighbours, then pairs ... between pairs of rows.
+
+        Of fewer rows than lanes, every register ends with several columns, side by side.
+        """
+        out, half = list(rows), 1
+        while half < len(rows):
+            for i in (i for i in range(len(rows)) if not i & half):
+                out[i], out[i | half] = self.exchange(out[i], out[i | half], half)
+            half *= 2
+        return out
+
     def blend(self, x: Operand, y: Operand, picks: Sequence[int]) -> Operand:
         """Lanes of two registers."""
         order = ", ".join(f"i32 {k}" for k in picks)

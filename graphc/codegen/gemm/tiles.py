@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphc.codegen.gemm.cut import Cut
 from graphc.codegen.gemm.dot import Dot, dot
 from graphc.codegen.gemm.micro import Micro, micro
+from graphc.codegen.gemm.mirror import mirror
 from graphc.codegen.gemm.pack import Pack, pack
 from graphc.codegen.gemm.product import Matrix
 from graphc.codegen.gemm.routine import Helper, Offset, Routine
@@ -95,6 +96,12 @@ class Tiles:
             self.call(self.dot(), a, panel.begin, c, p.a.row * self.cut.item, self.apart(block), *numbers)
         else:
             f.call(self.function_of(panel), a, panel.begin, c, *numbers)
+
+    def mirror(self, panel: Panel) -> None:
+        """The rows of C that are the columns of a panel, as far as the panel is above them."""
+        c, helper = self.product.c, mirror(self.product.dtype, self.plan.lanes, self.features)
+        source, target = (self.element(self.bases.c, c, *at) for at in ((0, panel.column), (panel.column, 0)))
+        self.call(helper, source, target, c.row * self.cut.item, panel.column, panel.columns)
 
     def dot(self) -> Helper:
         p, plan = self.product, self.plan

@@ -110,6 +110,8 @@ class Walk:
         self.enter(which)
         self.panel_range = f.number(0), f.number(self.cut.panels)
         self.tile_range = f.number(0), self.rows.tiles
+        if self.plan.half:  # the most work first
+            piece = f.sub(f.sub(pieces, 1), piece)
         if self.plan.by_columns:
             self.panel_range = self.part(self.panel_range[1], piece, pieces)
         else:
@@ -158,7 +160,9 @@ class Walk:
             here = Block(k, f.least(depth, f.sub(hi, k)))
             if tiles and tiles.apart:
                 self.pack_a(here, f.number(0), f.number(1))
-            if self.plan.block:
+            if self.plan.half:
+                f.each(*self.panel_range, lambda number: self.upper_half(number, here))
+            elif self.plan.block:
                 self.blocks_of_rows(here)
             else:
                 self.all_rows(here)
@@ -183,6 +187,21 @@ class Walk:
         f.each(*self.panel_range, each)
         if not self.cut.panel_by_panel:
             self.finish(block, self.panel_range, self.tile_range)
+
+    def upper_half(self, number: Operand, block: Block) -> None:
+        """The rows down to the diagonal pass by a panel; turned over, they are as many rows of the lower half."""
+        f, panel = self.f, self.panel(number, block)
+        self.pack_b(panel, block)
+        left, right = panel.column, f.add(panel.column, panel.columns)
+        above = Rows(f, right, self.plan.rows)
+        above.each(f.number(0), above.tiles, lambda tile: self.tiles.multiply(tile, panel, block))
+
+        def turn_over() -> None:
+            self.tiles.mirror(panel)
+            self.follow_all(f.number(0), right, left, right)
+            self.follow_all(left, right, f.number(0), left)
+
+        f.when(self.is_last(block), turn_over)
 
     def blocks_of_rows(self, block: Block) -> None:
         """Some rows pass by all panels, then the next ones."""
@@ -229,19 +248,22 @@ class Walk:
         """What follows the product for some panels and tiles, by blocks of rows, after the last block of k."""
         if self.frame.epilogue is None:
             return
-        f, width, (lo, hi) = self.f, self.plan.width, tiles
-        last = f.less(f.i.value(self.product.k - self.cut.depth - 1), block.k)
+        f, width = self.f, self.plan.width
         left, right = f.mul(panels[0], width), f.least(f.mul(panels[1], width), self.product.n)
-        at_a_time = self.cut.block_rows // self.plan.rows
+        top, bottom = map(self.rows.first, tiles)
+        f.when(self.is_last(block), lambda: self.follow_all(top, bottom, left, right))
 
-        def rows(t: Operand) -> None:
-            end = f.least(f.add(t, at_a_time), hi)
-            self.follow(self.rows.first(t), self.rows.first(end), left, right)
+    def is_last(self, block: Block) -> Operand:
+        return self.f.less(self.f.i.value(self.product.k - self.cut.depth - 1), block.k)
 
-        f.when(last, lambda: f.each(lo, hi, rows, at_a_time))
+    def follow_all(self, top: Operand, bottom: Operand, left: Operand, right: Operand) -> None:
+        """The epilogue of a rectangle of C, by blocks of rows."""
+        f, rows = self.f, self.cut.block_rows
+        if self.frame.epilogue is not None:
+            f.each(top, bottom, lambda t: self.follow(t, f.least(f.add(t, rows), bottom), left, right), rows)
 
     def follow(self, top: Operand, bottom: Operand, left: Operand, right: Operand) -> None:
-        """The epilogue of a rectangle of C."""
+        """The epilogue of a few rows of C."""
         assert self.frame.epilogue is not None
         f = self.f
         here = {ROW: top, ROWS: f.sub(bottom, top), COLUMN: left, COLUMNS: f.sub(right, left)}
