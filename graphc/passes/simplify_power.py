@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.node import Node, Value
-from graphc.ir.ops.arithmetic import add, div, floordiv, mod, mul
+from graphc.ir.ops.arithmetic import add, cast, div, floordiv, mod, mul
 from graphc.ir.ops.logic import and_, eq, select, shr
 from graphc.ir.ops.maths import power, rsqrt, sqrt
 from graphc.ir.types import INTEGERS, numpy_dtype
@@ -17,6 +17,7 @@ from graphc.passes.rewrite import Result, RuleSet
 from graphc.records import dataclass
 
 rule = RuleSet("simplify")
+LONGEST_WIDE = 16  # factors: more products in f64 take as long as pow
 
 
 @rule(div)
@@ -64,37 +65,42 @@ def reciprocal_of_root(n: Node) -> Result:
 
 
 @rule(power)
-def power_of_small_number(n: Node) -> Result:
-    """x ** 0 -> 1, x ** 1 -> x, and products for x ** 2, x ** 3, x ** 4 (within 2 ULP, pow has 2.5)"""
+def power_of_whole_number(n: Node) -> Result:
+    """x ** n -> products: exact for integers, within 2 ULP for floats; more factors of f32 are multiplied in f64"""
     x, y = n.inputs
     c = item(y)
-    make = None if c is None else _PRODUCTS.get(float(c))
+    if c is None or not float(c).is_integer():
+        return None
     if c == 0:
         return fill(1, n)
-    return None if make is None else fit(make(x), n)
+    exponent = int(c)
+    if exponent < 0 and not is_float(x):
+        return None
+    if abs(exponent) <= _longest(x, exponent):
+        return fit(_whole(_reciprocal(x) if exponent < 0 else x, abs(exponent)), n)
+    if x.dtype != "f32" or abs(exponent) > LONGEST_WIDE:
+        return None
+    wide = _whole(cast(x, dtype="f64"), abs(exponent))
+    return fit(cast(_reciprocal(wide) if exponent < 0 else wide, dtype="f32"), n)
+
+
+def _longest(x: Value, exponent: int) -> int:
+    """As many factors round seldom enough: measured, 1.9 ULP for x ** 4 and x ** -2, 2.9 and 3.4 for one more."""
+    if x.dtype in INTEGERS:
+        return 64
+    return 2 if exponent < 0 else 4
+
+
+def _whole(x: Any, exponent: int) -> Any:
+    """By squares: x ** 5 is (x x)(x x) x."""
+    if exponent == 1:
+        return x
+    square = _square(_whole(x, exponent // 2))
+    return mul(square, x) if exponent % 2 else square
 
 
 def _square(x: Any) -> Any:
     return mul(x, x)
-
-
-_PRODUCTS: dict[float, Callable[[Any], Any]] = {
-    1: lambda x: x,
-    2: _square,
-    3: lambda x: mul(_square(x), x),
-    4: lambda x: _square(_square(x)),
-}
-
-
-@rule(power)
-def power_of_small_negative_number(n: Node) -> Result:
-    """x ** -1 -> 1 / x, x ** -2 -> its square (within 2 ULP), for floats"""
-    x, y = n.inputs
-    if not is_float(x):
-        return None
-    if is_item(y, -1):
-        return fit(_reciprocal(x), n)
-    return fit(_square(_reciprocal(x)), n) if is_item(y, -2) else None
 
 
 def _reciprocal(x: Value) -> Value:

@@ -26,10 +26,9 @@ MASKS = read_blocks("safe_where")
 ROUNDS = {
     "reduce_of_reduce",
     "reduce_of_expand",
-    "power_of_small_number",
+    "power_of_whole_number",
     "power_of_half",
     "power_of_halves",
-    "power_of_small_negative_number",
     "reciprocal_of_root",
 }  # in which last bits may differ
 
@@ -81,6 +80,19 @@ def test_masks_move_without_changing_finite_values(block: Block) -> None:
         feeds = [np.nan_to_num(a, nan=2.0, posinf=3.0, neginf=-4.0) for a in specials(graph, turn)]
         feeds = [a + (a == 0) for a in feeds]
         np.testing.assert_allclose(run(block.after, feeds)[0], run(block.before, feeds)[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_powers_of_whole_numbers_are_within_their_bound(dtype: str) -> None:
+    numpy_dtype = {"f32": np.float32, "f64": np.float64}[dtype]
+    random = np.random.default_rng(0)
+    x = (random.uniform(0.25, 4, 4000) * random.choice([-1, 1], 4000)).astype(numpy_dtype)
+    for exponent in range(-17, 18):
+        text = f"graph power(%0 x: {dtype}[4000]) {{\n  %1 = constant {exponent}.0 : {dtype}[]\n"
+        text += f"  %2 = pow %0, %1 : {dtype}[4000]\n  return %2\n}}"
+        (got,) = run_graph(Simplify().run(parse_graph(text), Counter()), [x])
+        want = x.astype(np.longdouble) ** exponent
+        assert np.max(np.abs(got - want) / np.spacing(np.abs(want).astype(numpy_dtype))) <= 2.5
 
 
 # ------------------------------------------------------------------------------------------------- stable formulas
