@@ -79,7 +79,9 @@ def _item(text: str, dtype: np.dtype[Any]) -> Any:
 
 
 def _float(text: str, dtype: np.dtype[Any]) -> float:
-    value = float(text)
-    if math.isfinite(value) and abs(value) > float(np.finfo(dtype).max):
+    """The nearest number of the type: the shortest text of its largest one is a little larger, as a double."""
+    with np.errstate(over="ignore"):
+        value = float(dtype.type(float(text)))
+    if math.isinf(value) and not math.isinf(float(text)):
         raise OverflowError(f"{text} is too large for {dtype}")
     return value

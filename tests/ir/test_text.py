@@ -135,6 +135,8 @@ def test_arrays_survive_text(dtype: str, shape: tuple[int, ...]) -> None:
         np.array([5e-324, 1.7976931348623157e308, 0.1]),
         np.array([-np.nan, np.nan]),
         _SIGNALLING,
+        np.array(np.finfo(np.float32).max),
+        np.array([np.finfo(np.float16).max, np.finfo(np.float16).tiny]),
         np.array([-128, 127], np.int8),
         np.array([2**64 - 1], np.uint64),
         np.array([True, False]),
