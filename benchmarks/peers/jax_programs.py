@@ -319,3 +319,28 @@ def quaternions(q: Any, v: Any) -> Any:
 def inverse_2x2(m: Any) -> Any:
     a, b, c, d = m.reshape(-1, 4).T
     return (jnp.stack([d, -b, -c, a], 1) / (a * d - b * c)[:, None]).reshape(-1, 2, 2)
+
+
+# ------------------------------------------------------------------------------------------------------- statistics
+
+
+def standardise(x: Any) -> Any:
+    return (x - x.mean(0)) / (x.std(0) + 1e-6)
+
+
+def covariance(x: Any) -> Any:
+    centred = x - x.mean(0)
+    return centred.T @ centred / (x.shape[0] - 1)
+
+
+def kernel_matrix(x: Any, y: Any) -> Any:
+    return jnp.exp(-0.5 * ((x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * x @ y.T))
+
+
+def normal_logp(x: Any, mean: Any, log_deviation: Any) -> Any:
+    z = (x - mean) * jnp.exp(-log_deviation)
+    return (-0.5 * z * z - log_deviation - 0.9189385).sum(1)
+
+
+def powers(x: Any) -> Any:
+    return 1 + 2 * x + 3 * x**2 + 4 * x**3 + 5 * x**4 + 6 * x**5

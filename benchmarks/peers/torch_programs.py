@@ -294,6 +294,32 @@ def inverse_2x2(m: Tensor) -> Tensor:
     return (torch.stack([d, -b, -c, a], 1) / (a * d - b * c)[:, None]).reshape(-1, 2, 2)
 
 
+# ------------------------------------------------------------------------------------------------------- statistics
+
+
+def standardise(x: Tensor) -> Tensor:
+    variance, mean = torch.var_mean(x, 0, correction=0)
+    return (x - mean) / (variance.sqrt() + 1e-6)
+
+
+def covariance(x: Tensor) -> Tensor:
+    centred = x - x.mean(0)
+    return centred.T @ centred / (x.shape[0] - 1)
+
+
+def kernel_matrix(x: Tensor, y: Tensor) -> Tensor:
+    return torch.exp(-0.5 * ((x * x).sum(1, keepdim=True) + (y * y).sum(1) - 2 * x @ y.T))
+
+
+def normal_logp(x: Tensor, mean: Tensor, log_deviation: Tensor) -> Tensor:
+    z = (x - mean) * torch.exp(-log_deviation)
+    return (-0.5 * z * z - log_deviation - 0.9189385).sum(1)
+
+
+def powers(x: Tensor) -> Tensor:
+    return 1 + 2 * x + 3 * x**2 + 4 * x**3 + 5 * x**4 + 6 * x**5
+
+
 # ---------------------------------------------------------------------------------------------------------- joining
 
 LOSSES: dict[str, Callable[..., Tensor]] = {

@@ -13,6 +13,7 @@ from benchmarks.workloads import (
     rows,
     simulation,
     small,
+    statistics,
     training,
     transformer,
 )
@@ -31,6 +32,7 @@ _MODULES = (
     ordering,
     images,
     geometry,
+    statistics,
 )
 
 WORKLOADS: dict[str, Workload] = {w.name: w for module in _MODULES for w in module.WORKLOADS}
