@@ -14,10 +14,10 @@ from graphc.codegen.vecmath.forms import (
     INF,
     at_most,
     clamp,
-    estrin,
     horner,
     keep_zero,
     low_integer,
+    polynomial,
     power_of_two,
     rounded,
     scale,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FINITE = {"f32": (-104.5, 89.0), "f64": (-746.0, 710.0)}  # outside, e^x is 0 or infinite
 FINITE_POWER = {"f32": (-151.0, 129.0), "f64": (-1076.0, 1025.0)}
-NOTHING = -1e5  # 2^n is so small that it is 0 at once
+NOTHING = -1e5  # e^x and 2^x are so small that they are 0 at once
 DISTINCT = {"f32": (-17.5, 88.8), "f64": (-38.0, 709.9)}  # below, e^x - 1 is -1
 
 
@@ -42,10 +42,16 @@ def exp(b: Builder, x: Operand) -> Operand:
 
 def exp_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
     """e^(x + low), low below an ulp of x."""
-    n, head, tail = exp_parts(b, clamp(b, x, *FINITE[x.dtype]), low)
-    if b.wide(x):  # a result that is not quite 0 takes the processor two hundred times as long as a plain 0
-        n = b.select(b.lt(x, FINITE[x.dtype][0]), NOTHING, n)
+    n, head, tail = exp_parts(b, _near(b, x, *FINITE[x.dtype]), low)
     return scale(b, b.xadd(head, tail), n)
+
+
+def _near(b: Builder, x: Operand, low: float, high: float) -> Operand:
+    """x brought near the range of finite results that are not 0; from below it, on AVX-512, far away.
+
+    There a result that is not quite 0 takes the processor twenty times as long as a plain 0.
+    """
+    return at_most(b, b.select(b.lt(x, low), NOTHING if b.wide(x) else low, x), high)
 
 
 def exp_parts(b: Builder, x: Operand, low: Operand | None = None) -> Scaled:
@@ -63,7 +69,7 @@ def _halves(b: Builder, x: Operand, low: Operand | None) -> Scaled:
     first = b.fma(n, -head, x)
     correction = b.mul(n, tail) if low is None else b.fma(n, tail, b.neg(low))
     r = b.xsub(first, correction)
-    rest = b.fma(b.mul(r, r), estrin(b, r, c.EXP[x.dtype]), b.neg(correction))
+    rest = b.fma(b.mul(r, r), polynomial(b, r, c.EXP[x.dtype]), b.neg(correction))
     return n, b.const(1.0, x), b.xadd(first, rest)
 
 
@@ -87,7 +93,7 @@ def _minus_one(b: Builder, x: Operand) -> tuple[Operand, Operand, Operand]:
     head, tail, _ = c.LN2[x.dtype]
     t, n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])
     r = b.fma(n, -tail, b.fma(n, -head, x))
-    return t, n, b.fma(b.mul(r, r), estrin(b, r, c.EXP[x.dtype]), r)
+    return t, n, b.fma(b.mul(r, r), polynomial(b, r, c.EXP[x.dtype]), r)
 
 
 def exp_plus_one(b: Builder, x: Operand) -> Operand:
@@ -108,7 +114,7 @@ def half_exp(b: Builder, x: Operand) -> Operand:
 
 def exp2(b: Builder, x: Operand) -> Operand:
     """2^x."""
-    x = clamp(b, x, *FINITE_POWER[x.dtype])
+    x = _near(b, x, *FINITE_POWER[x.dtype])
     if x.dtype == "f64" and b.wide(x):
         return _exp2_sixteenths(b, x)
     n = rounded(b, x, 1.0)[1]
@@ -117,7 +123,7 @@ def exp2(b: Builder, x: Operand) -> Operand:
 
 def power_series(b: Builder, r: Operand) -> Operand:
     """2^r for |r| <= 1/2."""
-    return b.fma(r, estrin(b, r, c.EXP2[r.dtype]), 1.0)
+    return b.fma(r, polynomial(b, r, c.EXP2[r.dtype]), 1.0)
 
 
 def _exp2_sixteenths(b: Builder, x: Operand) -> Operand:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp_plus_one, half_exp
-from graphc.codegen.vecmath.forms import NAN, add_exactly, at_most, estrin, one_plus
+from graphc.codegen.vecmath.forms import NAN, add_exactly, at_most, one_plus, polynomial
 from graphc.codegen.vecmath.logarithm import log_of_sum
 from graphc.codegen.vecmath.piecewise import by_octaves
 
@@ -23,7 +23,7 @@ HUGE = {"f32": 2.0**20, "f64": 2.0**40}  # x^2 + 1, x^2 - 1 and x + 1/x are x^2 
 def odd_polynomial(b: Builder, x: Operand, coefficients: c.Polynomial) -> Operand:
     """x + x^3 p(x^2)."""
     square = b.mul(x, x)
-    return b.fma(b.mul(square, estrin(b, square, coefficients)), x, x)
+    return b.fma(b.mul(square, polynomial(b, square, coefficients)), x, x)
 
 
 def sinh(b: Builder, x: Operand) -> Operand:

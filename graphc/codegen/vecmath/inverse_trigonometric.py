@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import estrin, sign_bit
+from graphc.codegen.vecmath.forms import polynomial, sign_bit
 from graphc.codegen.vecmath.roots import quick_sqrt
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _half_angle(b: Builder, a: Operand) -> tuple[Operand, Operand]:
     large = b.gt(a, 0.5)
     square = b.select(large, b.mul(b.xsub(1.0, a), 0.5), b.mul(a, a))
     z = b.select(large, quick_sqrt(b, square), a)
-    return large, b.fma(b.mul(square, estrin(b, square, c.ASIN[a.dtype])), z, z)
+    return large, b.fma(b.mul(square, polynomial(b, square, c.ASIN[a.dtype])), z, z)
 
 
 def _minus_from(b: Builder, whole: c.Parts, angle: Operand) -> Operand:
@@ -53,7 +53,7 @@ def atan(b: Builder, x: Operand) -> Operand:
 def _bend(b: Builder, t: Operand) -> Operand:
     """atan(t) / t - 1 for |t| <= 1."""
     square = b.mul(t, t)
-    return b.mul(square, estrin(b, square, c.ATAN[t.dtype]))
+    return b.mul(square, polynomial(b, square, c.ATAN[t.dtype]))
 
 
 def atan2(b: Builder, y: Operand, x: Operand) -> Operand:

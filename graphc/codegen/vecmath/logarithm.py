@@ -16,11 +16,11 @@ from graphc.codegen.vecmath.forms import (
     INF,
     NAN,
     add_exactly,
-    estrin,
     keep_zero,
     layout,
     multiply_exactly,
     one_plus,
+    polynomial,
     rounded,
 )
 from graphc.records import dataclass
@@ -80,7 +80,7 @@ def short_log(b: Builder, x: Operand) -> Operand:
     """The natural logarithm of an f64 to no more digits than an f32 needs, 2^-35."""
     m, e = split(b, x)
     f = b.xsub(m, 1.0)
-    curve = b.fma(f, estrin(b, f, c.LOG_SINGLE["f64"]), -0.5)
+    curve = b.fma(f, polynomial(b, f, c.LOG_SINGLE["f64"]), -0.5)
     return _or_infinite(b, e, b.fma(e, c.LN2["f64"][0], b.fma(b.mul(f, f), curve, f)))
 
 
@@ -130,7 +130,7 @@ def _by_polynomial(b: Builder, m: Operand, e: Operand, low: Operand | None, base
     f = b.xsub(m, 1.0)
     f = f if low is None else b.add(f, low)
     square = b.mul(f, f)
-    cubic = b.mul(b.mul(square, f), estrin(b, f, c.LOG[m.dtype]))
+    cubic = b.mul(b.mul(square, f), polynomial(b, f, c.LOG[m.dtype]))
     if base.factor is None:
         rest = b.fma(square, -0.5, b.fma(e, tail, cubic))
         return b.fma(e, head, b.xadd(f, rest))
@@ -150,7 +150,7 @@ def _by_table(b: Builder, m: Operand, e: Operand, low: Operand | None, base: Bas
     total, error = add_exactly(b, b.fma(e, head, b.table(index, base.head)), product)
     small = b.add(error, b.fma(e, tail, b.table(index, base.tail)))
     small = small if correction is None else b.add(small, correction)
-    curve = b.fma(r, estrin(b, r, c.LOG_NARROW["f64"]), -0.5)
+    curve = b.fma(r, polynomial(b, r, c.LOG_NARROW["f64"]), -0.5)
     square = b.mul(r, r)
     square = square if base.factor is None else b.mul(square, base.factor["f64"][0])
     return b.xadd(total, b.fma(square, curve, small))

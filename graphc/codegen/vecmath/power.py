@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.exponential import exp_of_sum, power_series
-from graphc.codegen.vecmath.forms import INF, NAN, clamp, estrin, multiply_exactly, scale, sign_bit
+from graphc.codegen.vecmath.forms import INF, NAN, clamp, multiply_exactly, polynomial, scale, sign_bit
 from graphc.codegen.vecmath.logarithm import split, table_index
 from graphc.codegen.vecmath.logarithm_in_parts import log_of_parts
 
@@ -45,7 +45,7 @@ def _single(b: Builder, m: Operand, e: Operand, y: Operand) -> Operand:
 def _log2_in_double(b: Builder, m: Operand, e: Operand) -> Operand:
     """log2(m 2^e) of f32 lanes in f64 lanes, good to 2^-34."""
     f, start, coefficients = _near_one(b, m)
-    curve = b.fma(f, estrin(b, f, coefficients), -0.5)
+    curve = b.fma(f, polynomial(b, f, coefficients), -0.5)
     natural = b.add(b.fma(b.mul(f, f), curve, f), start)
     return b.fma(natural, c.INVERSE_LN2["f64"][0], b.cast(e, "f64"))
 

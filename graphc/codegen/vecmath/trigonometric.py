@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import add_exactly, estrin, horner, keep_zero, multiply_exactly, rounded
+from graphc.codegen.vecmath.forms import add_exactly, horner, keep_zero, multiply_exactly, polynomial, rounded
 from graphc.codegen.vecmath.payne_hanek import reduce_by_product
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def tangent_of_quarter(b: Builder, n: Operand, r: Operand, low: Operand) -> Oper
 
 def _by_polynomial(b: Builder, r: Operand, low: Operand) -> Fraction:
     square = b.mul(r, r)
-    bend = b.mul(square, estrin(b, square, c.TAN[r.dtype]))
+    bend = b.mul(square, polynomial(b, square, c.TAN[r.dtype]))
     rough = b.fma(bend, r, r)
     slope = b.fma(rough, rough, 1.0)
     return b.xadd(r, b.fma(bend, r, b.mul(low, slope))), b.const(1.0, r)
