@@ -50,22 +50,23 @@ def layout(x: Operand) -> Layout:
 # ------------------------------------------------------------------------------------------------------- polynomials
 
 
-def horner(b: Builder, x: Operand, coefficients: Sequence[float]) -> Operand:
+def horner(b: Builder, x: Operand, coefficients: Sequence[Number]) -> Operand:
     """Lowest power first; the least work and the least rounding."""
     *rest, last = coefficients
-    return reduce(lambda value, c: b.fma(value, x, c), reversed(rest), b.const(last, x))
+    return reduce(lambda value, c: b.fma(value, x, c), reversed(rest), b.match(x, last)[1])
 
 
 def polynomial(b: Builder, x: Operand, coefficients: Sequence[float]) -> Operand:
-    """Lowest power first; a long one of an f64 in two chains, of its even and its odd powers.
+    """Lowest power first; a long one of an f64 in pairs, which halves the chain of dependent operations.
 
-    A processor works on several vectors of an array at once, which hides the latency of one chain: more chains are
-    more work.
+    A processor works on several vectors of an array at once, which hides the latency of short chains: to cut them
+    is more work.
     """
     if x.dtype == "f32" or len(coefficients) < LONG:
         return horner(b, x, coefficients)
-    square = b.mul(x, x)
-    return b.fma(horner(b, square, coefficients[1::2]), x, horner(b, square, coefficients[::2]))
+    pairs = zip(coefficients[::2], coefficients[1::2], strict=False)
+    odd_one = coefficients[len(coefficients) & ~1 :]
+    return horner(b, b.mul(x, x), [*(b.fma(x, high, low) for low, high in pairs), *odd_one])
 
 
 # --------------------------------------------------------------------------------------------------- exact operations
