@@ -152,6 +152,17 @@ def erfcx_target(k: float) -> Target:
     return Target(f"e^(a^2) erfc(a) (1 + {ERFCX_SLOPE} a), x = (a - {k}) / (a + {k})", f, lambda u: 1 / f(u))
 
 
+BASES = {"e": mp.e, "2": mp.mpf(2), "10": mp.mpf(10)}
+
+
+def log_curve(base: str) -> Target:
+    """What a logarithm is beyond its linear term."""
+    slope = 1 / mp.log(BASES[base])
+    curve = near(lambda x: slope * (x / 3 - mp.mpf(0.5)), 1e-15, lambda x: slope * (mp.log1p(x) - x) / x**2)
+    weight = near(abs, 1e-15, lambda x: abs(x**2 / (slope * mp.log1p(x))))
+    return Target(f"(log(1 + x) - x) / x^2 to base {base}", curve, weight)
+
+
 TARGETS = {
     "EXP": Target(
         "(e^x - 1 - x) / x^2",
@@ -164,6 +175,7 @@ TARGETS = {
         near(lambda x: mp.mpf(1) / 3 - x / 4, 1e-15, lambda x: (mp.log1p(x) - x + x * x / 2) / x**3),
         near(lambda x: x * x, 1e-15, lambda x: abs(x**3 / mp.log1p(x))),
     ),
+    **{f"LOG_CURVE_{base}": log_curve(base) for base in BASES},
     "LOG_SERIES": Target(
         "(atanh(s) - s - s^3 / 3) / s^5, x = s^2", near(lambda z: mp.mpf(1) / 5, 1e-25, atanh_tail), lambda z: z * z
     ),
@@ -241,9 +253,15 @@ FITS = [
     Fit("EXP2", "f32", "EXP2", -0.5, 0.5, 7),
     Fit("EXP2", "f64", "EXP2", -0.5, 0.5, 12),
     Fit("EXP2_NARROW", "f64", "EXP2", -0.03125, 0.03125, 6),
-    Fit("LOG", "f32", "LOG", -0.25, 0.5, 8),
-    Fit("LOG", "f64", "LOG", -0.25, 0.5, 19),
-    Fit("LOG_NARROW", "f64", "LOG", -0.0435, 0.0435, 8),
+    *(
+        Fit(name, dtype, f"LOG_CURVE_{base}", -0.25, 0.5, n)
+        for name, base in (("LOG", "e"), ("LOG2", "2"), ("LOG10", "10"))
+        for dtype, n in (("f32", 9), ("f64", 20))
+    ),
+    *(
+        Fit(name, "f64", f"LOG_CURVE_{base}", -0.0435, 0.0435, 9)
+        for name, base in (("LOG_NARROW", "e"), ("LOG2_NARROW", "2"), ("LOG10_NARROW", "10"))
+    ),
     Fit("LOG_NARROW_SINGLE", "f64", "LOG", -0.0435, 0.0435, 4),
     Fit("LOG_NARROW_DOUBLE", "f64", "LOG", -0.0435, 0.0435, 11),
     Fit("LOG_SINGLE", "f64", "LOG", -0.25, 0.5, 11),
@@ -299,15 +317,21 @@ def head_bits(x: Real, unit: int) -> float:
 
 
 def parts(x: Real, dtype: str, first: int | None = None) -> list[float]:
-    """x as a sum of three numbers of the type, largest first; the first may be cut to so many bits."""
+    """x as a sum of three numbers of the type, largest first; the first may be cut to so many bits.
+
+    A cut part is below a positive x, so that the next one has the same sign: times infinity they can be added.
+    """
     cast: Callable[[Real], float] = float if dtype == "f64" else single
     result = []
     for k in range(3):
-        bits = first if first and k == 0 else 100
-        value = cast(head_bits(x, bits - 1 - int(mp.floor(mp.log(abs(x), 2)))))
-        result.append(value)
-        x -= mp.mpf(value)
+        result.append(cast(cut(x, first) if first and k == 0 else x))
+        x -= mp.mpf(result[-1])
     return result
+
+
+def cut(x: Real, bits: int) -> Real:
+    unit = mp.mpf(2) ** (int(mp.floor(mp.log(abs(x), 2))) + 1 - bits)
+    return mp.floor(x / unit) * unit
 
 
 CONSTANTS = [  # name, value, bits of the first part in f32 and f64
