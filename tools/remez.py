@@ -250,7 +250,7 @@ FITS = [
     Fit("EXP", "f32", "EXP", -0.3466, 0.3466, 5),
     Fit("EXP", "f64", "EXP", -0.3466, 0.3466, 10),
     Fit("EXP_NARROW", "f64", "EXP", -0.0217, 0.0217, 5),
-    Fit("EXP2", "f32", "EXP2", -0.5, 0.5, 7),
+    Fit("EXP2", "f32", "EXP2", -0.5, 0.5, 6),
     Fit("EXP2", "f64", "EXP2", -0.5, 0.5, 12),
     Fit("EXP2_NARROW", "f64", "EXP2", -0.03125, 0.03125, 6),
     *(
@@ -262,7 +262,7 @@ FITS = [
         Fit(name, "f64", f"LOG_CURVE_{base}", -0.0435, 0.0435, 9)
         for name, base in (("LOG_NARROW", "e"), ("LOG2_NARROW", "2"), ("LOG10_NARROW", "10"))
     ),
-    Fit("LOG_NARROW_SINGLE", "f64", "LOG", -0.0435, 0.0435, 4),
+    Fit("LOG2_NARROW", "f32", "LOG_CURVE_2", -0.0299, 0.0299, 5),
     Fit("LOG_NARROW_DOUBLE", "f64", "LOG", -0.0435, 0.0435, 11),
     Fit("LOG_SINGLE", "f64", "LOG", -0.25, 0.5, 11),
     Fit("LOG_SERIES", "f64", "LOG_SERIES", 0, 0.0401, 9),
@@ -388,9 +388,22 @@ def log_tables() -> Iterator[tuple[str, list[float]]]:
         logs = [-mp.log(c) / mp.log(base) for c in reciprocals]
         yield f"{name}_HEAD", [head_bits(v, 42) for v in logs]
         yield f"{name}_TAIL", [float(v - mp.mpf(head_bits(v, 42))) for v in logs]
-    logs = [-mp.log(c) for c in reciprocals]
-    yield "LOG_HEAD_SINGLE", [single(v) for v in logs]
-    yield "LOG_TAIL_SINGLE", [single(v - mp.mpf(single(v))) for v in logs]
+
+
+def short_log_tables() -> Iterator[tuple[str, list[float]]]:
+    """Entry k mod 32 serves an f32 m near k / 32, k = 24..48; the heads are so short that an exponent may be added."""
+    reciprocals = [short_reciprocal(j if j >= 24 else j + 32) for j in range(32)]
+    yield "SHORT_RECIPROCAL", reciprocals
+    logs = [-mp.log(c) / LN2 for c in reciprocals]
+    yield "SHORT_LOG2_HEAD", [head_bits(v, 16) for v in logs]
+    yield "SHORT_LOG2_TAIL", [single(v - mp.mpf(head_bits(v, 16))) for v in logs]
+
+
+def short_reciprocal(k: int) -> float:
+    """Of few enough bits that m c - 1 is a float for all f32 m that round to k / 32, and as small as it then can be."""
+    lo, hi, unit = max(k - 0.5, 24) / 32, (k + 0.5) / 32, 32 if k < 32 else 64
+    candidates = [(unit * 32 // k + step) / unit for step in range(-1, 3)]
+    return min(candidates, key=lambda c: max(abs(lo * c - 1), abs(hi * c - 1)))
 
 
 @dataclass(frozen=True)
@@ -520,7 +533,7 @@ def coefficients_text() -> Iterator[str]:
 def tables_text() -> Iterator[str]:
     yield TABLES
     yield from two_over_pi_text()
-    for name, values in [*exp2_tables(), *log_tables()]:
+    for name, values in [*exp2_tables(), *log_tables(), *short_log_tables()]:
         yield f"{name}: Final[Table] = (\n{wrapped(values, '    ')}\n)\n"
     for pieces in PIECES:
         print(pieces.name, flush=True)

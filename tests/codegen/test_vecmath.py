@@ -345,6 +345,19 @@ def test_hard_arguments(name, dtype, features):
     assert error.max() <= ULP[name][DTYPES.index(dtype)] + REFERENCE_ERROR, float(x[error.argmax()])
 
 
+@pytest.mark.parametrize("features", FORMS)
+@pytest.mark.parametrize("dtype", ACCURATE)
+def test_powers_at_both_ends_of_the_range(dtype, features):
+    """Of bases next to 1, whose logarithms have the largest relative errors, times exponents that show them."""
+    r, t = np.random.default_rng(12), numpy_dtype(dtype)
+    bases = 1 + r.uniform(-0.02, 0.02, 20000).astype(t)
+    most = 130 if dtype == "f32" else 1030
+    exponents = (r.choice([-1, 1], 20000) * r.uniform(0.9, 1.01, 20000) * most / np.log2(bases.astype("f8"))).astype(t)
+    error = ulps(native("pow", features, bases, exponents), reference("pow", bases, exponents))
+    worst = int(error.argmax())
+    assert error[worst] <= ULP["pow"][DTYPES.index(dtype)] + REFERENCE_ERROR, (bases[worst], exponents[worst])
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_square_roots_are_rounded_correctly(dtype):
     """Of every magnitude, next to squares and to points half-way between two floats, among zeros and huge numbers."""

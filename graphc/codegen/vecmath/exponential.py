@@ -42,11 +42,11 @@ def exp(b: Builder, x: Operand) -> Operand:
 
 def exp_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
     """e^(x + low), low below an ulp of x."""
-    n, head, tail = exp_parts(b, _near(b, x, *FINITE[x.dtype]), low)
+    n, head, tail = exp_parts(b, near(b, x, *FINITE[x.dtype]), low)
     return scale(b, b.xadd(head, tail), n)
 
 
-def _near(b: Builder, x: Operand, low: float, high: float) -> Operand:
+def near(b: Builder, x: Operand, low: float, high: float) -> Operand:
     """x brought near the range of finite results that are not 0; from below it, on AVX-512, far away.
 
     There a result that is not quite 0 takes the processor twenty times as long as a plain 0.
@@ -114,11 +114,15 @@ def half_exp(b: Builder, x: Operand) -> Operand:
 
 def exp2(b: Builder, x: Operand) -> Operand:
     """2^x."""
-    x = _near(b, x, *FINITE_POWER[x.dtype])
-    if x.dtype == "f64" and b.wide(x):
-        return _exp2_sixteenths(b, x)
-    n = rounded(b, x, 1.0)[1]
-    return scale(b, power_series(b, b.xsub(x, n)), n)
+    x = near(b, x, *FINITE_POWER[x.dtype])
+    return _exp2_sixteenths(b, x) if x.dtype == "f64" and b.wide(x) else exp2_of_sum(b, x)
+
+
+def exp2_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
+    """2^(x + low), their sum being near the finite range, where low is at most about 1."""
+    n = rounded(b, x if low is None else b.xadd(x, low), 1.0)[1]
+    r = b.xsub(x, n)
+    return scale(b, power_series(b, r if low is None else b.xadd(r, low)), n)
 
 
 def power_series(b: Builder, r: Operand) -> Operand:

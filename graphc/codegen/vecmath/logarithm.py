@@ -39,15 +39,15 @@ class Base:
     log2: Mapping[str, c.Parts]
     factor: Mapping[str, c.Parts]
     curve: Mapping[str, c.Polynomial]
-    narrow: c.Polynomial
+    narrow: Mapping[str, c.Polynomial]
     head: tables.Table
     tail: tables.Table
 
 
 ONE = {"f32": (1.0, 0.0), "f64": (1.0, 0.0)}
-NATURAL = Base(c.LN2, ONE, c.LOG, c.LOG_NARROW["f64"], tables.LOG_HEAD, tables.LOG_TAIL)
-BINARY = Base(ONE, c.INVERSE_LN2, c.LOG2, c.LOG2_NARROW["f64"], tables.LOG2_HEAD, tables.LOG2_TAIL)
-DECIMAL = Base(c.LOG10_2, c.INVERSE_LN10, c.LOG10, c.LOG10_NARROW["f64"], tables.LOG10_HEAD, tables.LOG10_TAIL)
+NATURAL = Base(c.LN2, ONE, c.LOG, c.LOG_NARROW, tables.LOG_HEAD, tables.LOG_TAIL)
+BINARY = Base(ONE, c.INVERSE_LN2, c.LOG2, c.LOG2_NARROW, tables.LOG2_HEAD, tables.LOG2_TAIL)
+DECIMAL = Base(c.LOG10_2, c.INVERSE_LN10, c.LOG10, c.LOG10_NARROW, tables.LOG10_HEAD, tables.LOG10_TAIL)
 
 
 def log(b: Builder, x: Operand) -> Operand:
@@ -153,7 +153,7 @@ def _by_table(b: Builder, m: Operand, e: Operand, low: Operand | None, base: Bas
     total = b.fma(r, factor, start)
     error = b.fma(r, factor, b.xsub(start, total))
     small = b.add(error, b.fma(e, tail, b.table(index, base.tail)))
-    bend = b.fma(r, polynomial(b, r, base.narrow), factor_tail)
+    bend = b.fma(r, polynomial(b, r, base.narrow["f64"]), factor_tail)
     return b.xadd(total, b.fma(r, bend, small))
 
 
