@@ -11,6 +11,7 @@ is set once, here, and nothing lowers it; only the bits of 2/pi need more.
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 import sys
@@ -460,11 +461,22 @@ def even(count: int, scale: float) -> list[tuple[Real, Real]]:
     return [((k - mp.mpf(0.5)) / scale, (k + mp.mpf(0.5)) / scale) for k in range(count)]
 
 
+def quarters(end: float) -> list[tuple[Real, Real]]:
+    """16 intervals, the quarters of the octaves of 2 + 30 x / end, from x = 0 to the end."""
+    edges = [mp.mpf(2) ** (1 + j // 4) * (1 + mp.mpf(j % 4) / 4) for j in range(17)]
+    return list(itertools.pairwise((edge - 2) * mp.mpf(end) / 30 for edge in edges))
+
+
+def scaled_erfc(a: Real) -> Real:
+    return mp.exp(a * a) * mp.erfc(a)
+
+
 PIECES = [
     Pieces("TANH_PIECES", mp.tanh, "f32", octaves(-4), 6),
     Pieces("ERF_PIECES", mp.erf, "f32", octaves(-4), 6),
     Pieces("ERF_PIECES_DOUBLE", mp.erf, "f64", even(16, 2.5), 12),
-    Pieces("ERFCX_PIECES", lambda a: mp.exp(a * a) * mp.erfc(a), "f32", even(32, 3), 6, odd=False),
+    Pieces("ERFCX_PIECES", scaled_erfc, "f32", even(32, 3), 6, odd=False),
+    Pieces("ERFCX_PIECES_DOUBLE", scaled_erfc, "f64", quarters(27.3), 13, odd=False),
 ]
 
 

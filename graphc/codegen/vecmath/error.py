@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
-from graphc.codegen.vecmath.exponential import exp, exp_parts
+from graphc.codegen.vecmath.exponential import exp, exp_of_square
 from graphc.codegen.vecmath.forms import add_exactly, at_most, multiply_exactly, polynomial, scale
 from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table, erfcx_by_table
 
@@ -37,10 +37,10 @@ def _erf_near_zero(b: Builder, x: Operand) -> Operand:
 def erfc(b: Builder, x: Operand) -> Operand:
     """e^(-x^2) erfcx(x), rounded little more than once; 2 - erfc(-x) for negative x."""
     a = at_most(b, b.abs(x), ERFC_ZERO[x.dtype])
-    n, head, tail = exp_parts(b, *map(b.neg, multiply_exactly(b, a, a)))
-    if x.dtype == "f32" and b.wide(x):
+    n, head, tail = exp_of_square(b, a)
+    if b.wide(x):
         value = erfcx_by_table(b, a)
-        product = b.fma(tail, value, value)  # head is 1
+        product = b.fma(head, value, b.mul(tail, value))
     else:
         product = _precise_product(b, head, tail, *_erfcx(b, a))
     value = scale(b, product, n)

@@ -17,6 +17,7 @@ from graphc.codegen.vecmath.forms import (
     horner,
     keep_zero,
     low_integer,
+    multiply_exactly,
     polynomial,
     power_of_two,
     rounded,
@@ -78,8 +79,25 @@ def _sixteenths(b: Builder, x: Operand, low: Operand | None) -> Scaled:
     head, tail, _ = c.LN2["f64"]
     t, n = rounded(b, x, c.INVERSE_LN2["f64"][0], 1 / 16)
     r = b.fma(n, -tail, b.fma(n, -head, x))
-    r = r if low is None else b.add(r, low)
-    return _from_table(b, t, n, b.fma(b.mul(r, r), horner(b, r, c.EXP_NARROW["f64"]), r))
+    return _from_table(b, t, n, _narrow(b, r if low is None else b.add(r, low)))
+
+
+def _narrow(b: Builder, r: Operand) -> Operand:
+    """e^r - 1"""
+    return b.fma(b.mul(r, r), horner(b, r, c.EXP_NARROW["f64"]), r)
+
+
+def exp_of_square(b: Builder, a: Operand) -> Scaled:
+    """The parts of e^(-a^2), whose exponent is never rounded: a^2 + n head is one fused operation on an exact product.
+
+    Where -a^2 is near the finite range.
+    """
+    if not (a.dtype == "f64" and b.wide(a)):
+        return exp_parts(b, *map(b.neg, multiply_exactly(b, a, a)))
+    head, tail, _ = c.LN2["f64"]
+    t, n = rounded(b, b.xmul(a, a), -c.INVERSE_LN2["f64"][0], 1 / 16)
+    r = b.neg(b.fma(a, a, b.xmul(n, head)))
+    return _from_table(b, t, n, _narrow(b, b.fma(n, -tail, r)))
 
 
 def _from_table(b: Builder, t: Operand, n: Operand, p: Operand) -> Scaled:

@@ -56,7 +56,7 @@ def horner(b: Builder, x: Operand, coefficients: Sequence[Number]) -> Operand:
     return reduce(lambda value, c: b.fma(value, x, c), reversed(rest), b.match(x, last)[1])
 
 
-def polynomial(b: Builder, x: Operand, coefficients: Sequence[float]) -> Operand:
+def polynomial(b: Builder, x: Operand, coefficients: Sequence[Number]) -> Operand:
     """Lowest power first; a long one of an f64 in pairs, which halves the chain of dependent operations.
 
     A processor works on several vectors of an array at once, which hides the latency of short chains: to cut them
