@@ -190,6 +190,11 @@ TARGETS = {
     "ASIN": Target("(asin(s) / s - 1) / s^2, x = s^2", odd(mp.asin, mp.mpf(1) / 6), lambda s: s),
     "ATAN": Target("(atan(s) / s - 1) / s^2, x = s^2", odd(mp.atan, mp.mpf(-1) / 3), lambda s: s),
     "SINH": Target("(sinh(s) / s - 1) / s^2, x = s^2", odd(mp.sinh, mp.mpf(1) / 6), lambda s: s),
+    "COSH": Target(
+        "(cosh(s) - 1) / s^2, x = s^2",
+        near(lambda s: mp.mpf(1) / 2, 1e-40, lambda s: (mp.cosh(mp.sqrt(s)) - 1) / s),
+        lambda s: s,
+    ),
     "TANH": Target("(tanh(s) / s - 1) / s^2, x = s^2", odd(mp.tanh, mp.mpf(-1) / 3), lambda s: s),
     "ASINH": Target("(asinh(s) / s - 1) / s^2, x = s^2", odd(mp.asinh, mp.mpf(-1) / 6), lambda s: s),
     "ATANH": Target("(atanh(s) / s - 1) / s^2, x = s^2", odd(mp.atanh, mp.mpf(1) / 3), lambda s: s),
@@ -276,14 +281,16 @@ FITS = [
     Fit("ASIN", "f64", "ASIN", 0, 0.25, 13),
     Fit("ATAN", "f32", "ATAN", 0, 1, 9),
     Fit("ATAN", "f64", "ATAN", 0, 1, 20),
-    Fit("SINH", "f32", "SINH", 0, 1, 4),
-    Fit("SINH", "f64", "SINH", 0, 1, 8),
+    Fit("SINH", "f32", "SINH", 0, 0.1202, 2),
+    Fit("SINH", "f64", "SINH", 0, 0.1202, 5),
+    Fit("COSH", "f32", "COSH", 0, 0.1202, 3),
+    Fit("COSH", "f64", "COSH", 0, 0.1202, 5),
     Fit("TANH", "f32", "TANH", 0, 0.49, 6),
     Fit("TANH", "f64", "TANH", 0, 0.3025, 11),
     Fit("ASINH", "f32", "ASINH", 0, 1, 9),
     Fit("ASINH", "f64", "ASINH", 0, 1, 20),
-    Fit("ATANH", "f32", "ATANH", 0, 0.25, 6),
-    Fit("ATANH", "f64", "ATANH", 0, 0.25, 14),
+    Fit("ATANH", "f32", "ATANH", 0, 0.0735, 4),
+    Fit("ATANH", "f64", "ATANH", 0, 0.0735, 9),
     Fit("ERF", "f32", "ERF", 0, 1, 8),
     Fit("ERF", "f64", "ERF", 0, 1, 15),
     Fit("ERF_TAIL", "f32", "ERF_TAIL", 1, 4, 8),
@@ -350,8 +357,18 @@ CONSTANTS = [  # name, value, bits of the first part in f32 and f64
 ]
 
 
+def short_parts(x: Real, *bits: int) -> list[float]:
+    """x as a sum of f32 of so many bits, all but the last cut, and so of one sign."""
+    result = []
+    for n in bits:
+        result.append(single(cut(x, n) if len(result) < len(bits) - 1 else x))
+        x -= mp.mpf(result[-1])
+    return result
+
+
 def constants_text() -> Iterator[str]:
     """Numbers in parts, head first; sums of the parts are good to more digits than one number holds."""
+    yield f"HALF_PI_SHORT: Final[Parts] = (\n{wrapped(short_parts(mp.pi / 2, 24, 8, 24), '    ')}\n)\n"
     for name, value, single_bits, double_bits in CONSTANTS:
         yield f"{name}: Final[dict[str, Parts]] = {{"
         for dtype, bits in (("f32", single_bits), ("f64", double_bits)):

@@ -32,7 +32,7 @@ Argument: TypeAlias = "Operand | float"
 Slow: TypeAlias = "Callable[..., Sequence[Operand]]"
 VECTOR_BYTES = 64
 _KINDS = ("quiet_nan", "signaling_nan", "zero", "one", "minus_infinity", "infinity", "negative", "positive")
-_RESPONSES = ("value", "x", "quiet x", "nan", "-inf", "inf")
+_RESPONSES = ("value", "x", "quiet x", "nan", "-inf", "inf", "signed inf", "-zero", "zero")
 _LOGIC = {"add": "or", "mul": "and", "and": "and", "or": "or", "xor": "xor"}  # arithmetic of booleans, as in NumPy
 
 

@@ -124,12 +124,6 @@ def exp_plus_one(b: Builder, x: Operand) -> Operand:
     return b.fma(power, p, b.xadd(power, 1.0))
 
 
-def half_exp(b: Builder, x: Operand) -> Operand:
-    """e^x / 2 for x >= 0, finite wherever it can be."""
-    n, head, tail = _halves(b, at_most(b, x, FINITE[x.dtype][1] + 1), None)
-    return scale(b, b.xadd(head, tail), b.xsub(n, 1.0))
-
-
 def exp2(b: Builder, x: Operand) -> Operand:
     """2^x."""
     x = near(b, x, *FINITE_POWER[x.dtype])
