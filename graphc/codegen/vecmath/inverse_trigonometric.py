@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import INF, polynomial, sign_bit
+from graphc.codegen.vecmath.forms import polynomial, sign_bit
 from graphc.codegen.vecmath.roots import quick_sqrt
 
 if TYPE_CHECKING:
@@ -70,5 +70,5 @@ def _ratio(b: Builder, y: Operand, x: Operand) -> tuple[Operand, Operand]:
     """(smaller / larger, whether y is the larger); two infinities give 1, two zeros 0, and a NaN NaN."""
     steep = b.gt(y, x)
     small, large = b.select(steep, x, y), b.select(steep, y, x)
-    ratio = b.div(small, b.select(b.lt(large, LEAST[x.dtype]), LEAST[x.dtype], large))
-    return b.select(b.eq(small, INF), 1.0, ratio), steep
+    large = b.select(b.lt(large, LEAST[x.dtype]), LEAST[x.dtype], large)
+    return b.select(b.eq(small, large), 1.0, b.div(small, large)), steep
