@@ -66,6 +66,11 @@ def error_functions(x: Array) -> tuple[Array, Array]:
     return erf, np.where(x < 0, 2 - complement, complement)
 
 
+def logit(x: Array) -> Array:
+    centre = 2 * np.arctanh(np.clip(2 * x - 1, -0.5, 0.5))
+    return np.asarray(np.where(np.abs(2 * x - 1) < 0.5, centre, np.log(x) - np.log1p(-x)))
+
+
 REFERENCES: dict[str, Callable[..., Any]] = {
     "asin": np.arcsin,
     "rsqrt": lambda x: 1 / np.sqrt(x),
@@ -75,6 +80,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "asinh": np.arcsinh,
     "acosh": np.arccosh,
     "atanh": np.arctanh,
+    "logit": logit,
     "pow": np.power,
     "sigmoid": sigmoid,
     "erf": lambda x: error_functions(x)[0],
@@ -137,6 +143,7 @@ REGULAR = {  # where results are neither 0 nor infinite, in f32 and f64
     "asin": ((-1, 1), (-1, 1)),
     "acos": ((-1, 1), (-1, 1)),
     "atanh": ((-1, 1), (-1, 1)),
+    "logit": ((0, 1), (0, 1)),
     "acosh": ((1, 40), (1, 40)),
     "log1p": ((-1, 40), (-1, 40)),
 }

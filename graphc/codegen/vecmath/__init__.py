@@ -19,7 +19,7 @@ from typing import Any, Final
 from graphc.codegen.vecmath.error import erf, erfc
 from graphc.codegen.vecmath.exponential import exp, exp2, expm1, sigmoid
 from graphc.codegen.vecmath.gamma import digamma, lgamma, trigamma
-from graphc.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
+from graphc.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, logit, sinh, tanh
 from graphc.codegen.vecmath.inverse_trigonometric import acos, asin, atan, atan2
 from graphc.codegen.vecmath.logarithm import log, log1p, log2, log10
 from graphc.codegen.vecmath.power import pow  # noqa: A004
@@ -31,7 +31,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     for f in (
         *(exp, exp2, expm1, sigmoid, log, log2, log10, log1p, pow, sqrt, rsqrt, cbrt),
         *(sin, cos, tan, asin, acos, atan, atan2),
-        *(sinh, cosh, tanh, asinh, acosh, atanh, erf, erfc),
+        *(sinh, cosh, tanh, asinh, acosh, atanh, logit, erf, erfc),
         *(lgamma, digamma, trigamma),
     )
 }
@@ -62,6 +62,7 @@ ULP: Final[dict[str, tuple[float, float]]] = {  # in f32 and f64
     "asinh": (1.5, 1.5),
     "acosh": (2.25, 2.5),
     "atanh": (2.0, 1.5),
+    "logit": (1.5, 1.5),
     "erf": (1.5, 1.75),
     "erfc": (2.25, 2.5),
     "lgamma": (0.75, 2.5),

@@ -1,4 +1,4 @@
-"""sinh, cosh, tanh and their inverses: an odd polynomial near 0, exponentials or logarithms elsewhere."""
+"""sinh, cosh, tanh and their inverses, logit: odd polynomials near 0, exponentials or logarithms elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from graphc.codegen.vecmath.forms import (
     rounded,
     scale,
 )
-from graphc.codegen.vecmath.logarithm import log_of_sum
+from graphc.codegen.vecmath.logarithm import log_of_sum, split
 from graphc.codegen.vecmath.piecewise import by_octaves
 from graphc.records import dataclass
 
@@ -136,11 +136,35 @@ def atanh(b: Builder, x: Operand) -> Operand:
     k, power = _exponent(b, b.mul(rest, b.fma(rest, 0.72, 0.8)))
     step = b.xsub(power, 1.0)
     s = b.div(b.fma(b.neg(step), rest, b.add(a, a)), b.fma(step, rest, 2.0))
-    square = b.mul(s, s)
-    head, tail = (part / 2 for part in c.LN2[x.dtype][:2])
-    bend = b.mul(square, polynomial(b, square, c.ATANH[x.dtype]))
-    value = b.fma(k, head, b.xadd(s, b.fma(s, bend, b.mul(k, tail))))
-    return b.copysign(_outside(b, rest, value), x)
+    return b.copysign(_outside(b, rest, _logarithm(b, k, s, 0.5)), x)
+
+
+def logit(b: Builder, x: Operand) -> Operand:
+    """log(x / (1 - x)), precise also next to its zero at 1/2; infinite at 0 and 1, NaN beyond.
+
+    log(large / small) = k ln 2 + 2 atanh(s), s = (large - 2^k small) / (large + 2^k small), of x and 1 - x.
+    """
+    other = b.xsub(1.0, x)
+    low = b.xsub(b.xsub(1.0, other), x)  # of the larger: where 1 - x is the smaller it is exact
+    first = b.lt(x, other)
+    small, large = b.select(first, x, other), b.select(first, other, x)
+    k = b.neg(_floor_log2(b, b.mul(small, b.fma(small, 2.88, 1.6))))
+    scaled = scale(b, small, k)
+    s = b.div(b.add(b.xsub(large, scaled), low), b.xadd(large, scaled))
+    return b.copysign(_outside(b, small, _logarithm(b, k, s, 1.0)), b.xsub(x, 0.5))
+
+
+def _logarithm(b: Builder, k: Operand, s: Operand, factor: float) -> Operand:
+    """factor (k ln 2 + 2 atanh(s))"""
+    square, double = b.mul(s, s), b.mul(s, 2 * factor)
+    head, tail = (part * factor for part in c.LN2[s.dtype][:2])
+    bend = b.mul(square, polynomial(b, square, c.ATANH[s.dtype]))
+    return b.fma(k, head, b.xadd(double, b.fma(double, bend, b.mul(k, tail))))
+
+
+def _floor_log2(b: Builder, x: Operand) -> Operand:
+    """The exponent of a positive x, subnormal ones included."""
+    return b.getexp(x) if b.wide(x) else split(b, b.mul(x, 0.75))[1]
 
 
 def _exponent(b: Builder, x: Operand) -> tuple[Operand, Operand]:

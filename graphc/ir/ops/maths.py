@@ -33,6 +33,14 @@ def _sigmoid(x: Any) -> Any:
     return (np.where(x < 0, e, 1) / (1 + e)).astype(x.dtype, copy=False)
 
 
+def _logit(x: Any) -> Any:
+    """By arctanh around 1/2, where the difference of the logarithms cancels."""
+    centre = 2 * np.arctanh(np.clip(2 * x - 1, -0.5, 0.5))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tails = np.log(x) - np.log1p(-x)
+    return np.where(np.abs(2 * x - 1) < 0.5, centre, tails).astype(x.dtype, copy=False)
+
+
 def _one(x: Any) -> Any:
     return constant_like(1, x)
 
@@ -134,6 +142,10 @@ arccosh: Primitive = elementwise(
 arctanh: Primitive = elementwise(
     "atanh", np.arctanh, lambda b, x: b.atanh(x), lambda y, x: (div(_one(x), _one_minus_square(x)),),
     cases=unary(-0.9, 0.9), ulp=2,
+)  # fmt: skip
+logit: Primitive = elementwise(
+    "logit", _logit, lambda b, x: b.logit(x), lambda y, x: (div(_one(x), mul(x, sub(_one(x), x))),),
+    cases=unary(0.1, 0.9), ulp=1.5,
 )  # fmt: skip
 sigmoid: Primitive = elementwise(
     "sigmoid", _sigmoid, lambda b, x: b.sigmoid(x), lambda y, x: (mul(y, sub(_one(y), y)),), cases=unary(-9, 9), ulp=2.5
