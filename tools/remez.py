@@ -11,6 +11,7 @@ is set once, here, and nothing lowers it; only the bits of 2/pi need more.
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 import sys
@@ -152,6 +153,17 @@ def erfcx_target(k: float) -> Target:
     return Target(f"e^(a^2) erfc(a) (1 + {ERFCX_SLOPE} a), x = (a - {k}) / (a + {k})", f, lambda u: 1 / f(u))
 
 
+BASES = {"e": mp.e, "2": mp.mpf(2), "10": mp.mpf(10)}
+
+
+def log_curve(base: str) -> Target:
+    """What a logarithm is beyond its linear term."""
+    slope = 1 / mp.log(BASES[base])
+    curve = near(lambda x: slope * (x / 3 - mp.mpf(0.5)), 1e-15, lambda x: slope * (mp.log1p(x) - x) / x**2)
+    weight = near(abs, 1e-15, lambda x: abs(x**2 / (slope * mp.log1p(x))))
+    return Target(f"(log(1 + x) - x) / x^2 to base {base}", curve, weight)
+
+
 TARGETS = {
     "EXP": Target(
         "(e^x - 1 - x) / x^2",
@@ -164,6 +176,7 @@ TARGETS = {
         near(lambda x: mp.mpf(1) / 3 - x / 4, 1e-15, lambda x: (mp.log1p(x) - x + x * x / 2) / x**3),
         near(lambda x: x * x, 1e-15, lambda x: abs(x**3 / mp.log1p(x))),
     ),
+    **{f"LOG_CURVE_{base}": log_curve(base) for base in BASES},
     "LOG_SERIES": Target(
         "(atanh(s) - s - s^3 / 3) / s^5, x = s^2", near(lambda z: mp.mpf(1) / 5, 1e-25, atanh_tail), lambda z: z * z
     ),
@@ -177,6 +190,11 @@ TARGETS = {
     "ASIN": Target("(asin(s) / s - 1) / s^2, x = s^2", odd(mp.asin, mp.mpf(1) / 6), lambda s: s),
     "ATAN": Target("(atan(s) / s - 1) / s^2, x = s^2", odd(mp.atan, mp.mpf(-1) / 3), lambda s: s),
     "SINH": Target("(sinh(s) / s - 1) / s^2, x = s^2", odd(mp.sinh, mp.mpf(1) / 6), lambda s: s),
+    "COSH": Target(
+        "(cosh(s) - 1) / s^2, x = s^2",
+        near(lambda s: mp.mpf(1) / 2, 1e-40, lambda s: (mp.cosh(mp.sqrt(s)) - 1) / s),
+        lambda s: s,
+    ),
     "TANH": Target("(tanh(s) / s - 1) / s^2, x = s^2", odd(mp.tanh, mp.mpf(-1) / 3), lambda s: s),
     "ASINH": Target("(asinh(s) / s - 1) / s^2, x = s^2", odd(mp.asinh, mp.mpf(-1) / 6), lambda s: s),
     "ATANH": Target("(atanh(s) / s - 1) / s^2, x = s^2", odd(mp.atanh, mp.mpf(1) / 3), lambda s: s),
@@ -238,13 +256,19 @@ FITS = [
     Fit("EXP", "f32", "EXP", -0.3466, 0.3466, 5),
     Fit("EXP", "f64", "EXP", -0.3466, 0.3466, 10),
     Fit("EXP_NARROW", "f64", "EXP", -0.0217, 0.0217, 5),
-    Fit("EXP2", "f32", "EXP2", -0.5, 0.5, 7),
+    Fit("EXP2", "f32", "EXP2", -0.5, 0.5, 6),
     Fit("EXP2", "f64", "EXP2", -0.5, 0.5, 12),
     Fit("EXP2_NARROW", "f64", "EXP2", -0.03125, 0.03125, 6),
-    Fit("LOG", "f32", "LOG", -0.25, 0.5, 8),
-    Fit("LOG", "f64", "LOG", -0.25, 0.5, 19),
-    Fit("LOG_NARROW", "f64", "LOG", -0.0435, 0.0435, 8),
-    Fit("LOG_NARROW_SINGLE", "f64", "LOG", -0.0435, 0.0435, 4),
+    *(
+        Fit(name, dtype, f"LOG_CURVE_{base}", -0.25, 0.5, n)
+        for name, base in (("LOG", "e"), ("LOG2", "2"), ("LOG10", "10"))
+        for dtype, n in (("f32", 9), ("f64", 20))
+    ),
+    *(
+        Fit(name, "f64", f"LOG_CURVE_{base}", -0.0435, 0.0435, 9)
+        for name, base in (("LOG_NARROW", "e"), ("LOG2_NARROW", "2"), ("LOG10_NARROW", "10"))
+    ),
+    Fit("LOG2_NARROW", "f32", "LOG_CURVE_2", -0.0299, 0.0299, 5),
     Fit("LOG_NARROW_DOUBLE", "f64", "LOG", -0.0435, 0.0435, 11),
     Fit("LOG_SINGLE", "f64", "LOG", -0.25, 0.5, 11),
     Fit("LOG_SERIES", "f64", "LOG_SERIES", 0, 0.0401, 9),
@@ -257,14 +281,16 @@ FITS = [
     Fit("ASIN", "f64", "ASIN", 0, 0.25, 13),
     Fit("ATAN", "f32", "ATAN", 0, 1, 9),
     Fit("ATAN", "f64", "ATAN", 0, 1, 20),
-    Fit("SINH", "f32", "SINH", 0, 1, 4),
-    Fit("SINH", "f64", "SINH", 0, 1, 8),
+    Fit("SINH", "f32", "SINH", 0, 0.1202, 2),
+    Fit("SINH", "f64", "SINH", 0, 0.1202, 5),
+    Fit("COSH", "f32", "COSH", 0, 0.1202, 3),
+    Fit("COSH", "f64", "COSH", 0, 0.1202, 5),
     Fit("TANH", "f32", "TANH", 0, 0.49, 6),
     Fit("TANH", "f64", "TANH", 0, 0.3025, 11),
     Fit("ASINH", "f32", "ASINH", 0, 1, 9),
     Fit("ASINH", "f64", "ASINH", 0, 1, 20),
-    Fit("ATANH", "f32", "ATANH", 0, 0.25, 6),
-    Fit("ATANH", "f64", "ATANH", 0, 0.25, 14),
+    Fit("ATANH", "f32", "ATANH", 0, 0.0735, 4),
+    Fit("ATANH", "f64", "ATANH", 0, 0.0735, 9),
     Fit("ERF", "f32", "ERF", 0, 1, 8),
     Fit("ERF", "f64", "ERF", 0, 1, 15),
     Fit("ERF_TAIL", "f32", "ERF_TAIL", 1, 4, 8),
@@ -299,15 +325,21 @@ def head_bits(x: Real, unit: int) -> float:
 
 
 def parts(x: Real, dtype: str, first: int | None = None) -> list[float]:
-    """x as a sum of three numbers of the type, largest first; the first may be cut to so many bits."""
+    """x as a sum of three numbers of the type, largest first; the first may be cut to so many bits.
+
+    A cut part is below a positive x, so that the next one has the same sign: times infinity they can be added.
+    """
     cast: Callable[[Real], float] = float if dtype == "f64" else single
     result = []
     for k in range(3):
-        bits = first if first and k == 0 else 100
-        value = cast(head_bits(x, bits - 1 - int(mp.floor(mp.log(abs(x), 2)))))
-        result.append(value)
-        x -= mp.mpf(value)
+        result.append(cast(cut(x, first) if first and k == 0 else x))
+        x -= mp.mpf(result[-1])
     return result
+
+
+def cut(x: Real, bits: int) -> Real:
+    unit = mp.mpf(2) ** (int(mp.floor(mp.log(abs(x), 2))) + 1 - bits)
+    return mp.floor(x / unit) * unit
 
 
 CONSTANTS = [  # name, value, bits of the first part in f32 and f64
@@ -325,8 +357,18 @@ CONSTANTS = [  # name, value, bits of the first part in f32 and f64
 ]
 
 
+def short_parts(x: Real, *bits: int) -> list[float]:
+    """x as a sum of f32 of so many bits, all but the last cut, and so of one sign."""
+    result = []
+    for n in bits:
+        result.append(single(cut(x, n) if len(result) < len(bits) - 1 else x))
+        x -= mp.mpf(result[-1])
+    return result
+
+
 def constants_text() -> Iterator[str]:
     """Numbers in parts, head first; sums of the parts are good to more digits than one number holds."""
+    yield f"HALF_PI_SHORT: Final[Parts] = (\n{wrapped(short_parts(mp.pi / 2, 24, 8, 24), '    ')}\n)\n"
     for name, value, single_bits, double_bits in CONSTANTS:
         yield f"{name}: Final[dict[str, Parts]] = {{"
         for dtype, bits in (("f32", single_bits), ("f64", double_bits)):
@@ -364,9 +406,22 @@ def log_tables() -> Iterator[tuple[str, list[float]]]:
         logs = [-mp.log(c) / mp.log(base) for c in reciprocals]
         yield f"{name}_HEAD", [head_bits(v, 42) for v in logs]
         yield f"{name}_TAIL", [float(v - mp.mpf(head_bits(v, 42))) for v in logs]
-    logs = [-mp.log(c) for c in reciprocals]
-    yield "LOG_HEAD_SINGLE", [single(v) for v in logs]
-    yield "LOG_TAIL_SINGLE", [single(v - mp.mpf(single(v))) for v in logs]
+
+
+def short_log_tables() -> Iterator[tuple[str, list[float]]]:
+    """Entry k mod 32 serves an f32 m near k / 32, k = 24..48; the heads are so short that an exponent may be added."""
+    reciprocals = [short_reciprocal(j if j >= 24 else j + 32) for j in range(32)]
+    yield "SHORT_RECIPROCAL", reciprocals
+    logs = [-mp.log(c) / LN2 for c in reciprocals]
+    yield "SHORT_LOG2_HEAD", [head_bits(v, 16) for v in logs]
+    yield "SHORT_LOG2_TAIL", [single(v - mp.mpf(head_bits(v, 16))) for v in logs]
+
+
+def short_reciprocal(k: int) -> float:
+    """Of few enough bits that m c - 1 is a float for all f32 m that round to k / 32, and as small as it then can be."""
+    lo, hi, unit = max(k - 0.5, 24) / 32, (k + 0.5) / 32, 32 if k < 32 else 64
+    candidates = [(unit * 32 // k + step) / unit for step in range(-1, 3)]
+    return min(candidates, key=lambda c: max(abs(lo * c - 1), abs(hi * c - 1)))
 
 
 @dataclass(frozen=True)
@@ -423,11 +478,22 @@ def even(count: int, scale: float) -> list[tuple[Real, Real]]:
     return [((k - mp.mpf(0.5)) / scale, (k + mp.mpf(0.5)) / scale) for k in range(count)]
 
 
+def quarters(end: float) -> list[tuple[Real, Real]]:
+    """16 intervals, the quarters of the octaves of 2 + 30 x / end, from x = 0 to the end."""
+    edges = [mp.mpf(2) ** (1 + j // 4) * (1 + mp.mpf(j % 4) / 4) for j in range(17)]
+    return list(itertools.pairwise((edge - 2) * mp.mpf(end) / 30 for edge in edges))
+
+
+def scaled_erfc(a: Real) -> Real:
+    return mp.exp(a * a) * mp.erfc(a)
+
+
 PIECES = [
     Pieces("TANH_PIECES", mp.tanh, "f32", octaves(-4), 6),
     Pieces("ERF_PIECES", mp.erf, "f32", octaves(-4), 6),
     Pieces("ERF_PIECES_DOUBLE", mp.erf, "f64", even(16, 2.5), 12),
-    Pieces("ERFCX_PIECES", lambda a: mp.exp(a * a) * mp.erfc(a), "f32", even(32, 3), 6, odd=False),
+    Pieces("ERFCX_PIECES", scaled_erfc, "f32", even(32, 3), 6, odd=False),
+    Pieces("ERFCX_PIECES_DOUBLE", scaled_erfc, "f64", quarters(27.3), 13, odd=False),
 ]
 
 
@@ -496,7 +562,7 @@ def coefficients_text() -> Iterator[str]:
 def tables_text() -> Iterator[str]:
     yield TABLES
     yield from two_over_pi_text()
-    for name, values in [*exp2_tables(), *log_tables()]:
+    for name, values in [*exp2_tables(), *log_tables(), *short_log_tables()]:
         yield f"{name}: Final[Table] = (\n{wrapped(values, '    ')}\n)\n"
     for pieces in PIECES:
         print(pieces.name, flush=True)

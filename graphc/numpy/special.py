@@ -41,15 +41,10 @@ def _floats(*xs: Any) -> list[Any]:
 erf = _float_unary("erf", maths.erf)
 erfc = _float_unary("erfc", maths.erfc)
 expit = sigmoid = _float_unary("expit", maths.sigmoid)
+logit = _float_unary("logit", maths.logit)
 rsqrt = _float_unary("rsqrt", maths.rsqrt)
 gammaln = _float_unary("gammaln", gamma.lgamma)
 psi = digamma = _float_unary("psi", gamma.digamma)
-
-
-def logit(x: Any, /) -> Any:
-    """log(x / (1 - x)), the inverse of expit."""
-    x = to_float(x)
-    return ew.subtract(ew.log(x), ew.log1p(ew.negative(x)))
 
 
 def log_expit(x: Any, /) -> Any:

@@ -16,7 +16,7 @@ from graphc.codegen.native.engine import Library
 from graphc.codegen.native.memory import MEMORY_EXPORTS, MOST_BYTES, Handler
 from graphc.codegen.native.support import support_symbols, support_text
 
-BLOCKS = 32
+BLOCKS = 128
 KIB, MIB = 1 << 10, 1 << 20
 
 

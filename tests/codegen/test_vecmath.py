@@ -66,6 +66,11 @@ def error_functions(x: Array) -> tuple[Array, Array]:
     return erf, np.where(x < 0, 2 - complement, complement)
 
 
+def logit(x: Array) -> Array:
+    centre = 2 * np.arctanh(np.clip(2 * x - 1, -0.5, 0.5))
+    return np.asarray(np.where(np.abs(2 * x - 1) < 0.5, centre, np.log(x) - np.log1p(-x)))
+
+
 REFERENCES: dict[str, Callable[..., Any]] = {
     "asin": np.arcsin,
     "rsqrt": lambda x: 1 / np.sqrt(x),
@@ -75,6 +80,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "asinh": np.arcsinh,
     "acosh": np.arccosh,
     "atanh": np.arctanh,
+    "logit": logit,
     "pow": np.power,
     "sigmoid": sigmoid,
     "erf": lambda x: error_functions(x)[0],
@@ -137,6 +143,7 @@ REGULAR = {  # where results are neither 0 nor infinite, in f32 and f64
     "asin": ((-1, 1), (-1, 1)),
     "acos": ((-1, 1), (-1, 1)),
     "atanh": ((-1, 1), (-1, 1)),
+    "logit": ((0, 1), (0, 1)),
     "acosh": ((1, 40), (1, 40)),
     "log1p": ((-1, 40), (-1, 40)),
 }
@@ -343,6 +350,19 @@ def test_hard_arguments(name, dtype, features):
     x = x[np.isfinite(x)]
     error = ulps(native(name, features, x), reference(name, x))
     assert error.max() <= ULP[name][DTYPES.index(dtype)] + REFERENCE_ERROR, float(x[error.argmax()])
+
+
+@pytest.mark.parametrize("features", FORMS)
+@pytest.mark.parametrize("dtype", ACCURATE)
+def test_powers_at_both_ends_of_the_range(dtype, features):
+    """Of bases next to 1, whose logarithms have the largest relative errors, times exponents that show them."""
+    r, t = np.random.default_rng(12), numpy_dtype(dtype)
+    bases = 1 + r.uniform(-0.02, 0.02, 20000).astype(t)
+    most = 130 if dtype == "f32" else 1030
+    exponents = (r.choice([-1, 1], 20000) * r.uniform(0.9, 1.01, 20000) * most / np.log2(bases.astype("f8"))).astype(t)
+    error = ulps(native("pow", features, bases, exponents), reference("pow", bases, exponents))
+    worst = int(error.argmax())
+    assert error[worst] <= ULP["pow"][DTYPES.index(dtype)] + REFERENCE_ERROR, (bases[worst], exponents[worst])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

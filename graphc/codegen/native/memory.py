@@ -1,7 +1,7 @@
 """Memory that is used again: the arena of every call, and the data of large results.
 
 The system hands out large blocks page by page, each cleared at its first touch, which costs more than the arithmetic on
-it.  So blocks that are given back stay on a shelf, and the next call takes the newest that fits.  The shelf holds 32
+it.  So blocks that are given back stay on a shelf, and the next call takes the newest that fits.  The shelf holds 128
 blocks and 256 MiB, or a single larger arena; what was put there first leaves first.
 
 All of it is native code that runs under the interpreter lock.  Large results are ordinary arrays that own their data:
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-LARGE = 32 << 20  # bytes of results from which on recycling pays: the C library keeps smaller blocks itself
+LARGE = 256 << 10  # bytes of results from which on recycling pays; stores of aligned vectors cross no cache line
 MOST_BYTES = 256 << 20  # on the shelf
 HANDLER_PARTS = ("malloc", "calloc", "realloc", "free")
 MEMORY_EXPORTS = ("take", "give", "new_array", *(f"handler.{name}" for name in HANDLER_PARTS))
@@ -73,7 +73,7 @@ MEMORY_DECLARATIONS = (
 _TEXT = r"""
 ; A block is preceded by a line of its own: what the system gave, and the bytes of the block.
 %Head = type { ptr, i64, [48 x i8] }
-%Shelf = type { i64, i64, [32 x ptr] }
+%Shelf = type { i64, i64, [128 x ptr] }
 @shelf = internal global %Shelf zeroinitializer, align 64    ; blocks, bytes, the blocks from the oldest on
 @graphc.handler = external global i8
 
@@ -172,7 +172,7 @@ room:
   %bytes = load i64, ptr %bytes.at, align 8
   %all = add i64 %bytes, %size
   %some = icmp ne i64 %count, 0
-  %full = icmp eq i64 %count, 32
+  %full = icmp eq i64 %count, 128
   %heavy = icmp ugt i64 %all, MOST_BYTES
   %many = or i1 %full, %heavy
   %crowded = and i1 %some, %many

@@ -31,6 +31,7 @@ COST = {
     "asinh": 36,
     "acosh": 36,
     "atanh": 32,
+    "logit": 34,
     "sigmoid": 26,
     "erf": 30,
     "erfc": 50,

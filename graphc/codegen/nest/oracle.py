@@ -118,6 +118,7 @@ class Oracle:
     asin, acos, atan = _lifted(np.arcsin), _lifted(np.arccos), _lifted(np.arctan)
     sinh, cosh, tanh = _lifted(np.sinh), _lifted(np.cosh), _lifted(np.tanh)
     asinh, acosh, atanh = _lifted(np.arcsinh), _lifted(np.arccosh), _lifted(np.arctanh)
+    logit = _lifted(lambda x: np.log(x) - np.log1p(-x))
     erf, erfc, sigmoid = _lifted(math.erf), _lifted(math.erfc), _lifted(_sigmoid)
     lgamma, digamma, trigamma = (_lifted(lambda x, f=f: f(float(x))) for f in (log_gamma, psi, psi_prime))
 

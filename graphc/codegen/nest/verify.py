@@ -41,8 +41,8 @@ UNIFORM = frozenset({
     "add", "sub", "mul", "xadd", "xsub", "xmul", "div", "neg", "abs", "fma", "quotient", "rest", "floordiv",
     "mod", "and_", "or_", "xor", "not_", "shl", "shr", "maximum", "minimum", "floor", "ceil", "rint", "trunc",
     "sqrt", "copysign", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin",
-    "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "sigmoid", "pow",
-    "lgamma", "digamma", "trigamma", "rsqrt", "cbrt", "wrap",
+    "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "logit", "erf", "erfc", "sigmoid",
+    "pow", "lgamma", "digamma", "trigamma", "rsqrt", "cbrt", "wrap",
 })  # fmt: skip
 """Operations whose operands and result have one type."""
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from graphc.codegen.vecmath.error import erf, erfc
 from graphc.codegen.vecmath.exponential import exp, exp2, expm1, sigmoid
 from graphc.codegen.vecmath.gamma import digamma, lgamma, trigamma
-from graphc.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
+from graphc.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, logit, sinh, tanh
 from graphc.codegen.vecmath.inverse_trigonometric import acos, asin, atan, atan2
 from graphc.codegen.vecmath.logarithm import log, log1p, log2, log10
 from graphc.codegen.vecmath.power import pow  # noqa: A004
@@ -31,7 +31,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     for f in (
         *(exp, exp2, expm1, sigmoid, log, log2, log10, log1p, pow, sqrt, rsqrt, cbrt),
         *(sin, cos, tan, asin, acos, atan, atan2),
-        *(sinh, cosh, tanh, asinh, acosh, atanh, erf, erfc),
+        *(sinh, cosh, tanh, asinh, acosh, atanh, logit, erf, erfc),
         *(lgamma, digamma, trigamma),
     )
 }
@@ -42,26 +42,27 @@ ULP: Final[dict[str, tuple[float, float]]] = {  # in f32 and f64
     "expm1": (1.75, 2.0),
     "sigmoid": (2.5, 2.5),
     "log": (1.0, 1.25),
-    "log2": (1.75, 2.0),
-    "log10": (1.75, 2.0),
+    "log2": (2.0, 2.25),
+    "log10": (2.25, 2.0),
     "log1p": (1.25, 1.5),
-    "pow": (1.5, 1.5),
+    "pow": (2.25, 1.5),
     "sqrt": (0.5, 0.5),
     "rsqrt": (1.5, 1.5),
     "cbrt": (0.75, 0.75),
     "sin": (1.75, 1.75),
     "cos": (1.75, 1.75),
-    "tan": (2.25, 2.5),
+    "tan": (2.0, 2.5),
     "asin": (2.0, 2.25),
     "acos": (1.5, 1.5),
     "atan": (1.75, 2.0),
     "atan2": (2.0, 2.25),
-    "sinh": (1.75, 2.0),
-    "cosh": (1.5, 1.5),
+    "sinh": (2.0, 2.25),
+    "cosh": (2.0, 1.75),
     "tanh": (1.25, 2.0),
     "asinh": (1.5, 1.5),
     "acosh": (2.25, 2.5),
-    "atanh": (1.0, 1.0),
+    "atanh": (2.0, 1.5),
+    "logit": (1.5, 1.5),
     "erf": (1.5, 1.75),
     "erfc": (2.25, 2.5),
     "lgamma": (0.75, 2.5),

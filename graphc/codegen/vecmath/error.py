@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
-from graphc.codegen.vecmath.exponential import exp, exp_parts
-from graphc.codegen.vecmath.forms import add_exactly, at_most, estrin, multiply_exactly, scale
+from graphc.codegen.vecmath.exponential import exp, exp_of_square
+from graphc.codegen.vecmath.forms import add_exactly, at_most, multiply_exactly, polynomial, scale
 from graphc.codegen.vecmath.piecewise import by_octaves, erf_by_table, erfcx_by_table
 
 if TYPE_CHECKING:
@@ -25,22 +25,22 @@ def erf(b: Builder, x: Operand) -> Operand:
     if b.wide(x):
         return by_octaves(b, x, tables.ERF_PIECES) if x.dtype == "f32" else erf_by_table(b, x)
     a = b.abs(x)
-    large = b.xsub(1.0, exp(b, b.neg(estrin(b, at_most(b, a, ERF_ONE[x.dtype]), c.ERF_TAIL[x.dtype]))))
+    large = b.xsub(1.0, exp(b, b.neg(polynomial(b, at_most(b, a, ERF_ONE[x.dtype]), c.ERF_TAIL[x.dtype]))))
     return b.copysign(b.select(b.lt(a, 1.0), _erf_near_zero(b, a), large), x)
 
 
 def _erf_near_zero(b: Builder, x: Operand) -> Operand:
     """x + x p(x^2) for |x| <= 1."""
-    return b.fma(estrin(b, b.mul(x, x), c.ERF[x.dtype]), x, x)
+    return b.fma(polynomial(b, b.mul(x, x), c.ERF[x.dtype]), x, x)
 
 
 def erfc(b: Builder, x: Operand) -> Operand:
     """e^(-x^2) erfcx(x), rounded little more than once; 2 - erfc(-x) for negative x."""
     a = at_most(b, b.abs(x), ERFC_ZERO[x.dtype])
-    n, head, tail = exp_parts(b, *map(b.neg, multiply_exactly(b, a, a)))
-    if x.dtype == "f32" and b.wide(x):
+    n, head, tail = exp_of_square(b, a)
+    if b.wide(x):
         value = erfcx_by_table(b, a)
-        product = b.fma(tail, value, value)  # head is 1
+        product = b.fma(head, value, b.mul(tail, value))
     else:
         product = _precise_product(b, head, tail, *_erfcx(b, a))
     value = scale(b, product, n)
@@ -65,7 +65,7 @@ def _erfcx(b: Builder, a: Operand) -> tuple[Operand, Operand]:
     inverse = b.div(1.0, divisor)
     u = b.fma(b.div(1.0, b.xadd(a, k)), -2 * k, 1.0)
     first, *rest = c.ERFCX[a.dtype]
-    p, p_low = add_exactly(b, first, b.xmul(u, estrin(b, u, rest)))
+    p, p_low = add_exactly(b, first, b.xmul(u, polynomial(b, u, rest)))
     value = b.xmul(p, inverse)
     left = b.fma(b.neg(value), lost, b.fma(b.neg(value), divisor, p))
     return value, b.mul(b.add(left, p_low), inverse)

@@ -14,10 +14,11 @@ from graphc.codegen.vecmath.forms import (
     INF,
     at_most,
     clamp,
-    estrin,
     horner,
     keep_zero,
     low_integer,
+    multiply_exactly,
+    polynomial,
     power_of_two,
     rounded,
     scale,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 FINITE = {"f32": (-104.5, 89.0), "f64": (-746.0, 710.0)}  # outside, e^x is 0 or infinite
 FINITE_POWER = {"f32": (-151.0, 129.0), "f64": (-1076.0, 1025.0)}
-NOTHING = -1e5  # 2^n is so small that it is 0 at once
+NOTHING = -1e5  # e^x and 2^x are so small that they are 0 at once
 DISTINCT = {"f32": (-17.5, 88.8), "f64": (-38.0, 709.9)}  # below, e^x - 1 is -1
 
 
@@ -42,10 +43,16 @@ def exp(b: Builder, x: Operand) -> Operand:
 
 def exp_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
     """e^(x + low), low below an ulp of x."""
-    n, head, tail = exp_parts(b, clamp(b, x, *FINITE[x.dtype]), low)
-    if b.wide(x):  # a result that is not quite 0 takes the processor two hundred times as long as a plain 0
-        n = b.select(b.lt(x, FINITE[x.dtype][0]), NOTHING, n)
+    n, head, tail = exp_parts(b, near(b, x, *FINITE[x.dtype]), low)
     return scale(b, b.xadd(head, tail), n)
+
+
+def near(b: Builder, x: Operand, low: float, high: float) -> Operand:
+    """x brought near the range of finite results that are not 0; from below it, on AVX-512, far away.
+
+    There a result that is not quite 0 takes the processor twenty times as long as a plain 0.
+    """
+    return at_most(b, b.select(b.lt(x, low), NOTHING if b.wide(x) else low, x), high)
 
 
 def exp_parts(b: Builder, x: Operand, low: Operand | None = None) -> Scaled:
@@ -63,7 +70,7 @@ def _halves(b: Builder, x: Operand, low: Operand | None) -> Scaled:
     first = b.fma(n, -head, x)
     correction = b.mul(n, tail) if low is None else b.fma(n, tail, b.neg(low))
     r = b.xsub(first, correction)
-    rest = b.fma(b.mul(r, r), estrin(b, r, c.EXP[x.dtype]), b.neg(correction))
+    rest = b.fma(b.mul(r, r), polynomial(b, r, c.EXP[x.dtype]), b.neg(correction))
     return n, b.const(1.0, x), b.xadd(first, rest)
 
 
@@ -72,8 +79,25 @@ def _sixteenths(b: Builder, x: Operand, low: Operand | None) -> Scaled:
     head, tail, _ = c.LN2["f64"]
     t, n = rounded(b, x, c.INVERSE_LN2["f64"][0], 1 / 16)
     r = b.fma(n, -tail, b.fma(n, -head, x))
-    r = r if low is None else b.add(r, low)
-    return _from_table(b, t, n, b.fma(b.mul(r, r), horner(b, r, c.EXP_NARROW["f64"]), r))
+    return _from_table(b, t, n, _narrow(b, r if low is None else b.add(r, low)))
+
+
+def _narrow(b: Builder, r: Operand) -> Operand:
+    """e^r - 1"""
+    return b.fma(b.mul(r, r), horner(b, r, c.EXP_NARROW["f64"]), r)
+
+
+def exp_of_square(b: Builder, a: Operand) -> Scaled:
+    """The parts of e^(-a^2), whose exponent is never rounded: a^2 + n head is one fused operation on an exact product.
+
+    Where -a^2 is near the finite range.
+    """
+    if not (a.dtype == "f64" and b.wide(a)):
+        return exp_parts(b, *map(b.neg, multiply_exactly(b, a, a)))
+    head, tail, _ = c.LN2["f64"]
+    t, n = rounded(b, b.xmul(a, a), -c.INVERSE_LN2["f64"][0], 1 / 16)
+    r = b.neg(b.fma(a, a, b.xmul(n, head)))
+    return _from_table(b, t, n, _narrow(b, b.fma(n, -tail, r)))
 
 
 def _from_table(b: Builder, t: Operand, n: Operand, p: Operand) -> Scaled:
@@ -87,7 +111,7 @@ def _minus_one(b: Builder, x: Operand) -> tuple[Operand, Operand, Operand]:
     head, tail, _ = c.LN2[x.dtype]
     t, n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])
     r = b.fma(n, -tail, b.fma(n, -head, x))
-    return t, n, b.fma(b.mul(r, r), estrin(b, r, c.EXP[x.dtype]), r)
+    return t, n, b.fma(b.mul(r, r), polynomial(b, r, c.EXP[x.dtype]), r)
 
 
 def exp_plus_one(b: Builder, x: Operand) -> Operand:
@@ -100,24 +124,22 @@ def exp_plus_one(b: Builder, x: Operand) -> Operand:
     return b.fma(power, p, b.xadd(power, 1.0))
 
 
-def half_exp(b: Builder, x: Operand) -> Operand:
-    """e^x / 2 for x >= 0, finite wherever it can be."""
-    n, head, tail = _halves(b, at_most(b, x, FINITE[x.dtype][1] + 1), None)
-    return scale(b, b.xadd(head, tail), b.xsub(n, 1.0))
-
-
 def exp2(b: Builder, x: Operand) -> Operand:
     """2^x."""
-    x = clamp(b, x, *FINITE_POWER[x.dtype])
-    if x.dtype == "f64" and b.wide(x):
-        return _exp2_sixteenths(b, x)
-    n = rounded(b, x, 1.0)[1]
-    return scale(b, power_series(b, b.xsub(x, n)), n)
+    x = near(b, x, *FINITE_POWER[x.dtype])
+    return _exp2_sixteenths(b, x) if x.dtype == "f64" and b.wide(x) else exp2_of_sum(b, x)
+
+
+def exp2_of_sum(b: Builder, x: Operand, low: Operand | None = None) -> Operand:
+    """2^(x + low), their sum being near the finite range, where low is at most about 1."""
+    n = rounded(b, x if low is None else b.xadd(x, low), 1.0)[1]
+    r = b.xsub(x, n)
+    return scale(b, power_series(b, r if low is None else b.xadd(r, low)), n)
 
 
 def power_series(b: Builder, r: Operand) -> Operand:
     """2^r for |r| <= 1/2."""
-    return b.fma(r, estrin(b, r, c.EXP2[r.dtype]), 1.0)
+    return b.fma(r, polynomial(b, r, c.EXP2[r.dtype]), 1.0)
 
 
 def _exp2_sixteenths(b: Builder, x: Operand) -> Operand:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Number: TypeAlias = Operand | float
 
 INF, NAN = float("inf"), float("nan")
+LONG = 6  # coefficients from which on a chain is long
 
 
 @dataclass(frozen=True)
@@ -49,20 +50,23 @@ def layout(x: Operand) -> Layout:
 # ------------------------------------------------------------------------------------------------------- polynomials
 
 
-def horner(b: Builder, x: Operand, coefficients: Sequence[float]) -> Operand:
-    """Lowest power first; the least rounding."""
+def horner(b: Builder, x: Operand, coefficients: Sequence[Number]) -> Operand:
+    """Lowest power first; the least work and the least rounding."""
     *rest, last = coefficients
-    return reduce(lambda value, c: b.fma(value, x, c), reversed(rest), b.const(last, x))
+    return reduce(lambda value, c: b.fma(value, x, c), reversed(rest), b.match(x, last)[1])
 
 
-def estrin(b: Builder, x: Operand, coefficients: Sequence[float]) -> Operand:
-    """Lowest power first; pairs, then pairs of pairs: the shortest chain of dependent operations."""
-    level: list[Number] = list(coefficients)
-    while len(level) > 2:
-        pairs = zip(level[::2], level[1::2], strict=False)
-        level = [*(b.fma(high, x, low) for low, high in pairs), *level[len(level) & ~1 :]]
-        x = b.mul(x, x)
-    return b.fma(level[1], x, level[0])
+def polynomial(b: Builder, x: Operand, coefficients: Sequence[Number]) -> Operand:
+    """Lowest power first; a long one of an f64 in pairs, which halves the chain of dependent operations.
+
+    A processor works on several vectors of an array at once, which hides the latency of short chains: to cut them
+    is more work.
+    """
+    if x.dtype == "f32" or len(coefficients) < LONG:
+        return horner(b, x, coefficients)
+    pairs = zip(coefficients[::2], coefficients[1::2], strict=False)
+    odd_one = coefficients[len(coefficients) & ~1 :]
+    return horner(b, b.mul(x, x), [*(b.fma(x, high, low) for low, high in pairs), *odd_one])
 
 
 # --------------------------------------------------------------------------------------------------- exact operations

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import INF, NAN, estrin, multiply_exactly, sum_exactly
+from graphc.codegen.vecmath.forms import INF, NAN, multiply_exactly, polynomial, sum_exactly
 from graphc.codegen.vecmath.logarithm import log, short_log, split
 from graphc.codegen.vecmath.logarithm_in_parts import log_of_parts
 from graphc.codegen.vecmath.trigonometric import reduce_half_turns, sine_of_quarter, tangent_of_quarter
@@ -76,7 +76,7 @@ def _near_two(b: Builder, x: Operand, digits: str) -> tuple[Operand, Pair]:
     t = b.select(two_steps, x, b.xsub(x, b.select(no_step, b.const(2.0, x), 1.0)))
     slope, slope_low, _ = c.DIGAMMA_OF_TWO["f64"]
     rise, error = multiply_exactly(b, t, slope)
-    bend = b.fma(b.mul(t, t), estrin(b, t, c.LGAMMA[digits]), b.fma(t, slope_low, error))
+    bend = b.fma(b.mul(t, t), polynomial(b, t, c.LGAMMA[digits]), b.fma(t, slope_low, error))
     return argument, (rise, bend)
 
 
@@ -84,7 +84,7 @@ def _stirling(b: Builder, x: Operand, digits: str) -> Pair:
     """log Gamma(x) - (x - 1/2) (log x - 1) in two parts, for x >= 5/2."""
     head, tail, _ = c.STIRLING_CONSTANT["f64"]
     w = b.div(1.0, x)
-    return b.const(head, x), b.fma(w, estrin(b, b.mul(w, w), c.STIRLING[digits]), tail)
+    return b.const(head, x), b.fma(w, polynomial(b, b.mul(w, w), c.STIRLING[digits]), tail)
 
 
 def _log_in_parts(b: Builder, x: Operand, digits: str) -> Pair:
@@ -109,7 +109,7 @@ def _digamma(b: Builder, x: Operand, digits: str) -> Operand:
     below, w = b.lt(x, 1.0), b.div(1.0, x)
     direct = b.xsub(_near_root(b, b.select(below, b.xadd(x, 1.0), x), digits), b.select(below, w, 0.0))
     square = b.mul(w, w)
-    tail = b.fma(square, estrin(b, square, c.DIGAMMA_TAIL[digits]), b.mul(w, 0.5))
+    tail = b.fma(square, polynomial(b, square, c.DIGAMMA_TAIL[digits]), b.mul(w, 0.5))
     far = b.xsub(short_log(b, x) if digits == "f32" else log(b, x), tail)
     return b.select(b.lt(x, DIGAMMA_START), direct, far)
 
@@ -120,7 +120,7 @@ def _near_root(b: Builder, x: Operand, digits: str) -> Operand:
     slope, slope_low, _ = c.DIGAMMA_SLOPE["f64"]
     near = b.xsub(x, head)  # exact
     t = b.xsub(near, tail)
-    bend = b.fma(b.mul(t, t), estrin(b, t, c.DIGAMMA[digits]), b.fma(near, slope_low, -slope * tail))
+    bend = b.fma(b.mul(t, t), polynomial(b, t, c.DIGAMMA[digits]), b.fma(near, slope_low, -slope * tail))
     return b.fma(near, slope, bend)
 
 
@@ -147,7 +147,7 @@ def _trigamma_tail(b: Builder, x: Operand, digits: str) -> Operand:
     """1 / x + 1 / (2 x^2) + ... for x >= 2."""
     w = b.div(1.0, x)
     square = b.mul(w, w)
-    curve = b.fma(w, estrin(b, square, c.TRIGAMMA_TAIL[digits]), 0.5)
+    curve = b.fma(w, polynomial(b, square, c.TRIGAMMA_TAIL[digits]), 0.5)
     return b.fma(square, curve, w)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import estrin, sign_bit
+from graphc.codegen.vecmath.forms import polynomial, sign_bit
 from graphc.codegen.vecmath.roots import quick_sqrt
 
 if TYPE_CHECKING:
     from graphc.codegen.llvm.builder import Builder
     from graphc.codegen.llvm.writer import Operand
+
+LEAST = {"f32": 2.0**-149, "f64": 2.0**-1074}
 
 
 def asin(b: Builder, x: Operand) -> Operand:
@@ -33,7 +35,7 @@ def _half_angle(b: Builder, a: Operand) -> tuple[Operand, Operand]:
     large = b.gt(a, 0.5)
     square = b.select(large, b.mul(b.xsub(1.0, a), 0.5), b.mul(a, a))
     z = b.select(large, quick_sqrt(b, square), a)
-    return large, b.fma(b.mul(square, estrin(b, square, c.ASIN[a.dtype])), z, z)
+    return large, b.fma(b.mul(square, polynomial(b, square, c.ASIN[a.dtype])), z, z)
 
 
 def _minus_from(b: Builder, whole: c.Parts, angle: Operand) -> Operand:
@@ -53,7 +55,7 @@ def atan(b: Builder, x: Operand) -> Operand:
 def _bend(b: Builder, t: Operand) -> Operand:
     """atan(t) / t - 1 for |t| <= 1."""
     square = b.mul(t, t)
-    return b.mul(square, estrin(b, square, c.ATAN[t.dtype]))
+    return b.mul(square, polynomial(b, square, c.ATAN[t.dtype]))
 
 
 def atan2(b: Builder, y: Operand, x: Operand) -> Operand:
@@ -61,14 +63,12 @@ def atan2(b: Builder, y: Operand, x: Operand) -> Operand:
     ratio, steep = _ratio(b, b.abs(y), b.abs(x))
     angle = b.fma(_bend(b, ratio), ratio, ratio)
     angle = b.select(steep, _minus_from(b, c.HALF_PI[x.dtype], angle), angle)
-    angle = b.select(sign_bit(b, x), _minus_from(b, c.PI[x.dtype], angle), angle)
-    undefined = b.or_(b.isnan(x), b.isnan(y))
-    return b.select(undefined, b.add(x, y), b.copysign(angle, y))
+    return b.copysign(b.select(sign_bit(b, x), _minus_from(b, c.PI[x.dtype], angle), angle), y)
 
 
 def _ratio(b: Builder, y: Operand, x: Operand) -> tuple[Operand, Operand]:
-    """(smaller / larger, whether y is the larger); equal ones give 1, also two infinities, and two zeros give 0."""
+    """(smaller / larger, whether y is the larger); two infinities give 1, two zeros 0, and a NaN NaN."""
     steep = b.gt(y, x)
     small, large = b.select(steep, x, y), b.select(steep, y, x)
-    ratio = b.select(b.eq(small, large), 1.0, b.div(small, large))
-    return b.select(b.eq(large, 0.0), 0.0, ratio), steep
+    large = b.select(b.lt(large, LEAST[x.dtype]), LEAST[x.dtype], large)
+    return b.select(b.eq(small, large), 1.0, b.div(small, large)), steep

@@ -15,12 +15,10 @@ from graphc.codegen.vecmath import tables
 from graphc.codegen.vecmath.forms import (
     INF,
     NAN,
-    add_exactly,
-    estrin,
     keep_zero,
     layout,
-    multiply_exactly,
     one_plus,
+    polynomial,
     rounded,
 )
 from graphc.records import dataclass
@@ -34,18 +32,22 @@ GETMANT_THREE_QUARTERS = 0b1011  # VGETMANT: mantissa in [3/4, 3/2), NaN for a n
 
 @dataclass(frozen=True)
 class Base:
-    """log 2 in this base; 1 / ln base, None for 1; logarithms of the table's reciprocals, head and tail."""
+    """log 2 in this base; 1 / ln base; the rest of log(1 + x), wide and narrow; logarithms of the table's reciprocals,
+    head and tail.
+    """
 
     log2: Mapping[str, c.Parts]
-    factor: Mapping[str, c.Parts] | None
+    factor: Mapping[str, c.Parts]
+    curve: Mapping[str, c.Polynomial]
+    narrow: Mapping[str, c.Polynomial]
     head: tables.Table
     tail: tables.Table
 
 
-NATURAL = Base(c.LN2, None, tables.LOG_HEAD, tables.LOG_TAIL)
 ONE = {"f32": (1.0, 0.0), "f64": (1.0, 0.0)}
-BINARY = Base(ONE, c.INVERSE_LN2, tables.LOG2_HEAD, tables.LOG2_TAIL)
-DECIMAL = Base(c.LOG10_2, c.INVERSE_LN10, tables.LOG10_HEAD, tables.LOG10_TAIL)
+NATURAL = Base(c.LN2, ONE, c.LOG, c.LOG_NARROW, tables.LOG_HEAD, tables.LOG_TAIL)
+BINARY = Base(ONE, c.INVERSE_LN2, c.LOG2, c.LOG2_NARROW, tables.LOG2_HEAD, tables.LOG2_TAIL)
+DECIMAL = Base(c.LOG10_2, c.INVERSE_LN10, c.LOG10, c.LOG10_NARROW, tables.LOG10_HEAD, tables.LOG10_TAIL)
 
 
 def log(b: Builder, x: Operand) -> Operand:
@@ -73,24 +75,25 @@ def log_of_sum(b: Builder, u: Operand, low: Operand, doublings: Operand | None =
     m, e = split(b, u)
     low = b.scalef(low, b.neg(e)) if b.wide(u) else b.mul(low, b.div(m, u))
     e = e if doublings is None else b.add(e, doublings)
-    return _or_infinite(b, e, _assemble(b, m, e, low, NATURAL))
+    return or_infinite(b, e, _assemble(b, m, e, low, NATURAL))
 
 
 def short_log(b: Builder, x: Operand) -> Operand:
     """The natural logarithm of an f64 to no more digits than an f32 needs, 2^-35."""
     m, e = split(b, x)
     f = b.xsub(m, 1.0)
-    curve = b.fma(f, estrin(b, f, c.LOG_SINGLE["f64"]), -0.5)
-    return _or_infinite(b, e, b.fma(e, c.LN2["f64"][0], b.fma(b.mul(f, f), curve, f)))
+    curve = b.fma(f, polynomial(b, f, c.LOG_SINGLE["f64"]), -0.5)
+    return b.fma(e, c.LN2["f64"][0], b.fma(b.mul(f, f), curve, f))
 
 
 def _log(b: Builder, x: Operand, base: Base) -> Operand:
-    m, e = split(b, x)
-    return _or_infinite(b, e, _assemble(b, m, e, None, base))
+    return _assemble(b, *split(b, x), None, base)
 
 
-def _or_infinite(b: Builder, e: Operand, value: Operand) -> Operand:
+def or_infinite(b: Builder, e: Operand, value: Operand) -> Operand:
     """An infinite exponent, of 0 or infinity, is its own logarithm."""
+    if b.wide(e):
+        return b.fixup(value, e, infinity="x", minus_infinity="x")
     return b.select(b.eq(b.abs(e), INF), e, value)
 
 
@@ -119,49 +122,41 @@ def _split_bits(b: Builder, x: Operand) -> tuple[Operand, Operand]:
 
 
 def _assemble(b: Builder, m: Operand, e: Operand, low: Operand | None, base: Base) -> Operand:
-    """log((m + low) 2^e)."""
+    """log((m + low) 2^e); where e is infinite m is 1."""
     if m.dtype == "f64" and b.wide(m):
-        return _by_table(b, m, e, low, base)
+        return or_infinite(b, e, _by_table(b, m, e, low, base))
     return _by_polynomial(b, m, e, low, base)
 
 
 def _by_polynomial(b: Builder, m: Operand, e: Operand, low: Operand | None, base: Base) -> Operand:
+    """The parts of log 2 have one sign: infinite multiples of them can be added."""
     head, tail = base.log2[m.dtype][:2]
     f = b.xsub(m, 1.0)
     f = f if low is None else b.add(f, low)
-    square = b.mul(f, f)
-    cubic = b.mul(b.mul(square, f), estrin(b, f, c.LOG[m.dtype]))
-    if base.factor is None:
-        rest = b.fma(square, -0.5, b.fma(e, tail, cubic))
-        return b.fma(e, head, b.xadd(f, rest))
-    factor, factor_tail = base.factor[m.dtype][:2]
-    rest = b.fma(b.fma(square, -0.5, cubic), factor, b.fma(f, factor_tail, b.mul(e, tail)))
-    return b.fma(e, head, b.fma(f, factor, rest))
+    factor, curve = base.factor[m.dtype][0], polynomial(b, f, base.curve[m.dtype])
+    if base is BINARY:  # e needs no factor
+        return b.fma(b.mul(f, f), curve, b.fma(f, factor, e))
+    small = b.mul(e, tail)
+    if base is NATURAL:
+        return b.fma(e, head, b.xadd(f, b.fma(b.mul(f, f), curve, small)))
+    return b.fma(e, head, b.fma(f, b.fma(f, curve, factor), small))
 
 
 def _by_table(b: Builder, m: Operand, e: Operand, low: Operand | None, base: Base) -> Operand:
-    """The large terms, e log 2 + log(1/c) and r = m c - 1, are added exactly; everything else is a correction."""
-    head, tail = base.log2["f64"][:2]
+    """The large terms, e log 2 + log(1/c) and the linear one of r = m c - 1, are added exactly; the others correct."""
+    (head, tail), (factor, factor_tail) = base.log2["f64"][:2], base.factor["f64"][:2]
     index = table_index(b, m)
     reciprocal = b.table(index, tables.RECIPROCAL)
     r = b.fma(m, reciprocal, -1.0)
     r = r if low is None else b.fma(low, reciprocal, r)
-    product, correction = (r, None) if base.factor is None else _times(b, r, base.factor["f64"])
-    total, error = add_exactly(b, b.fma(e, head, b.table(index, base.head)), product)
+    start = b.fma(e, head, b.table(index, base.head))
+    total = b.fma(r, factor, start)
+    error = b.fma(r, factor, b.xsub(start, total))
     small = b.add(error, b.fma(e, tail, b.table(index, base.tail)))
-    small = small if correction is None else b.add(small, correction)
-    curve = b.fma(r, estrin(b, r, c.LOG_NARROW["f64"]), -0.5)
-    square = b.mul(r, r)
-    square = square if base.factor is None else b.mul(square, base.factor["f64"][0])
-    return b.xadd(total, b.fma(square, curve, small))
+    bend = b.fma(r, polynomial(b, r, base.narrow["f64"]), factor_tail)
+    return b.xadd(total, b.fma(r, bend, small))
 
 
 def table_index(b: Builder, m: Operand) -> Operand:
     """round(16 m), of which tables look at the low four bits."""
     return b.bits(rounded(b, m, 16.0)[0])
-
-
-def _times(b: Builder, r: Operand, factor: c.Parts) -> tuple[Operand, Operand]:
-    """r times a factor in parts, as a sum."""
-    product, error = multiply_exactly(b, r, factor[0])
-    return product, b.fma(r, factor[1], error)

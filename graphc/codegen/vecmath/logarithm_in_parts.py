@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
-from graphc.codegen.vecmath.forms import INF, add_exactly, estrin, horner, multiply_exactly, one_plus
+from graphc.codegen.vecmath.forms import INF, add_exactly, horner, multiply_exactly, one_plus, polynomial
 from graphc.codegen.vecmath.logarithm import table_index
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _log_by_table(b: Builder, m: Operand, e: Operand) -> Pair:
     start, error = add_exactly(b, b.fma(e, ln2, b.table(index, tables.LOG_HEAD)), r)
     square, square_error = multiply_exactly(b, b.xmul(r, -0.5), r)
     total, second_error = add_exactly(b, start, square)
-    cubic = b.mul(b.mul(b.mul(r, r), r), estrin(b, r, c.LOG_NARROW_DOUBLE["f64"]))
+    cubic = b.mul(b.mul(b.mul(r, r), r), polynomial(b, r, c.LOG_NARROW_DOUBLE["f64"]))
     slope = b.fma(r, b.xsub(r, 1.0), 1.0)  # 1 / (1 + r) as far as it matters for the lost part
     low = b.add(cubic, b.fma(e, ln2_tail, b.table(index, tables.LOG_TAIL)))
     low = b.xadd(low, b.fma(lost, slope, square_error))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import tables
-from graphc.codegen.vecmath.forms import at_most, layout, rounded
+from graphc.codegen.vecmath.forms import at_most, layout, polynomial, rounded
 
 if TYPE_CHECKING:
     from graphc.codegen.llvm.builder import Builder
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FIRST_OCTAVE = -4
 LAST_OCTAVE_END = 15.99
 EVEN_SCALE, EVEN_END = 2.5, 6.0
-ERFCX_SCALE = 3.0
+ERFCX_SCALE, ERFCX_END = 3.0, 27.3
 
 
 def by_octaves(b: Builder, x: Operand, columns: tables.Columns) -> Operand:
@@ -39,10 +39,19 @@ def erf_by_table(b: Builder, x: Operand) -> Operand:
 
 
 def erfcx_by_table(b: Builder, a: Operand) -> Operand:
-    """e^(a^2) erfc(a) in f32 for 0 <= a < 10.5, from 32 intervals centred on k / 3."""
-    index = b.bits(rounded(b, a, ERFCX_SCALE)[0])
-    z, value = _slope(b, a, index, tables.ERFCX_PIECES)
-    return b.fma(value, z, b.table(index, tables.ERFCX_PIECES[1]))
+    """e^(a^2) erfc(a) where erfc(a) is not 0.
+
+    In f32 from 32 intervals centred on k / 3, in f64 from the 16 quarters of the octaves of 2 + 30 a / end.
+    """
+    if a.dtype == "f32":
+        return _with_value(b, a, b.bits(rounded(b, a, ERFCX_SCALE)[0]), tables.ERFCX_PIECES)
+    index = b.shr(b.bits(b.fma(a, 30 / ERFCX_END, 2.0)), layout(a).fraction - 2)
+    return _with_value(b, a, index, tables.ERFCX_PIECES_DOUBLE)
+
+
+def _with_value(b: Builder, x: Operand, index: Operand, columns: tables.Columns) -> Operand:
+    z, slope = _slope(b, x, index, columns)
+    return b.fma(slope, z, b.table(index, columns[1]))
 
 
 def _evaluate(b: Builder, x: Operand, index: Operand, columns: tables.Columns) -> Operand:
@@ -56,7 +65,4 @@ def _slope(b: Builder, x: Operand, index: Operand, columns: tables.Columns) -> t
     """(z, p(z)), z being the distance from the centre."""
     centres, _, *powers = columns
     z = b.xsub(x, b.table(index, centres))
-    value = b.table(index, powers[-1])
-    for power in reversed(powers[:-1]):
-        value = b.fma(value, z, b.table(index, power))
-    return z, value
+    return z, polynomial(b, z, [b.table(index, power) for power in powers])

@@ -1,7 +1,8 @@
-"""pow: 2^(y log2 |x|) with the logarithm good to many more digits than the result, then the special cases of IEEE 754.
+"""x^y as e^(y log x) with a logarithm of many more digits than the result, then the special cases of IEEE 754.
 
 Those are behind a branch, which 0 < x < infinity and a finite y pass by.  An error of the logarithm is
-multiplied by y log x, up to 709.  f32 takes its logarithm in f64; f64 as a sum of two f64.
+multiplied by y log x, up to 709.  On AVX-512 the logarithm is a sum of two floats; portably f32 takes its logarithm in
+f64, which is a sum of two f64 for f64.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath import tables
-from graphc.codegen.vecmath.exponential import exp_of_sum, power_series
-from graphc.codegen.vecmath.forms import INF, NAN, clamp, estrin, multiply_exactly, scale, sign_bit
-from graphc.codegen.vecmath.logarithm import split, table_index
+from graphc.codegen.vecmath.exponential import FINITE_POWER, exp2_of_sum, exp_of_sum, near, power_series
+from graphc.codegen.vecmath.forms import INF, NAN, clamp, multiply_exactly, polynomial, rounded, scale, sign_bit
+from graphc.codegen.vecmath.logarithm import split
 from graphc.codegen.vecmath.logarithm_in_parts import log_of_parts
 
 if TYPE_CHECKING:
@@ -21,17 +22,52 @@ if TYPE_CHECKING:
 
 SINGLE_EXPONENTS = 200.0  # 2^200 and 2^-200 are beyond f32
 DOUBLE_EXPONENTS = 800.0  # e^800 and e^-800 are beyond f64
+NORMAL_POWERS = 125.0  # 2^125 and 2^-125 are normal numbers, and what is not quite as large or small
 
 
 def pow(b: Builder, x: Operand, y: Operand) -> Operand:  # noqa: A001
     """x^y; NaN for a negative x and a y that is not an integer."""
+    if x.dtype == "f32" and b.wide(x):
+        return _by_short_table(b, x, y)
     m, e = split(b, b.abs(x))
     magnitude = _single(b, m, e, y) if x.dtype == "f32" else _double(b, m, e, y)
     ordinary = b.and_(b.and_(b.gt(x, 0.0), b.lt(x, INF)), b.lt(b.abs(y), INF))
     return b.rarely(b.not_(ordinary), [magnitude], _special_cases, x, y, magnitude)[0]
 
 
-# -------------------------------------------------------------------------------------------------------- magnitudes
+# -------------------------------------------------------------------------------------------------- f32 on AVX-512
+
+
+def _by_short_table(b: Builder, x: Operand, y: Operand) -> Operand:
+    """Also what overflows or is subnormal is left to the branch."""
+    head, tail = _log2_in_parts(b, *split(b, b.abs(x)))
+    power, error = multiply_exactly(b, y, head)
+    error = b.fma(y, tail, error)
+    ordinary = b.and_(b.gt(x, 0.0), b.lt(b.abs(power), NORMAL_POWERS))
+    return b.rarely(b.not_(ordinary), [exp2_of_sum(b, power, error)], _of_any_size, x, y, power, error)[0]
+
+
+def _log2_in_parts(b: Builder, m: Operand, e: Operand) -> tuple[Operand, Operand]:
+    """log2(m 2^e) = e + log2(1/c) + log2(1 + r), good to 2^-32; r = m c - 1 is exact, and so is the larger sum."""
+    index = b.bits(rounded(b, m, 32.0)[0])
+    r = b.fma(m, b.table(index, tables.SHORT_RECIPROCAL), -1.0)
+    factor, factor_tail = c.INVERSE_LN2["f32"][:2]
+    start = b.xadd(e, b.table(index, tables.SHORT_LOG2_HEAD))
+    head = b.fma(r, factor, start)
+    error = b.fma(r, factor, b.xsub(start, head))
+    bend = b.fma(r, polynomial(b, r, c.LOG2_NARROW["f32"]), factor_tail)
+    return head, b.fma(r, bend, b.xadd(error, b.table(index, tables.SHORT_LOG2_TAIL)))
+
+
+def _of_any_size(b: Builder, x: Operand, y: Operand, power: Operand, error: Operand) -> tuple[Operand]:
+    """The error is at most 2 where the power is near the finite range."""
+    least, most = FINITE_POWER["f32"]
+    bounded = near(b, power, least - 2, most + 2)
+    small = b.select(b.eq(bounded, power), error, 0.0)
+    return _special_cases(b, x, y, exp2_of_sum(b, bounded, small))
+
+
+# --------------------------------------------------------------------------------------------------- other magnitudes
 
 
 def _single(b: Builder, m: Operand, e: Operand, y: Operand) -> Operand:
@@ -44,21 +80,9 @@ def _single(b: Builder, m: Operand, e: Operand, y: Operand) -> Operand:
 
 def _log2_in_double(b: Builder, m: Operand, e: Operand) -> Operand:
     """log2(m 2^e) of f32 lanes in f64 lanes, good to 2^-34."""
-    f, start, coefficients = _near_one(b, m)
-    curve = b.fma(f, estrin(b, f, coefficients), -0.5)
-    natural = b.add(b.fma(b.mul(f, f), curve, f), start)
-    return b.fma(natural, c.INVERSE_LN2["f64"][0], b.cast(e, "f64"))
-
-
-def _near_one(b: Builder, m: Operand) -> tuple[Operand, Operand, c.Polynomial]:
-    """(f, s, polynomial of f): log m = s + log(1 + f), f small where there is a table."""
-    wide = b.cast(m, "f64")
-    if not b.wide(m):
-        return b.xsub(wide, 1.0), b.const(0.0, wide), c.LOG_SINGLE["f64"]
-    index = table_index(b, m)
-    columns = tables.RECIPROCAL, tables.LOG_HEAD_SINGLE, tables.LOG_TAIL_SINGLE
-    reciprocal, head, tail = (b.cast(b.table(index, column), "f64") for column in columns)
-    return b.fma(wide, reciprocal, -1.0), b.add(head, tail), c.LOG_NARROW_SINGLE["f64"]
+    f = b.xsub(b.cast(m, "f64"), 1.0)
+    curve = b.fma(f, polynomial(b, f, c.LOG_SINGLE["f64"]), -0.5)
+    return b.fma(b.fma(b.mul(f, f), curve, f), c.INVERSE_LN2["f64"][0], b.cast(e, "f64"))
 
 
 def _double(b: Builder, m: Operand, e: Operand, y: Operand) -> Operand:

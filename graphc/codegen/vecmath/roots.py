@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import INF, at_most, horner, multiply_exactly, scale
+from graphc.codegen.vecmath.forms import INF, at_most, layout, multiply_exactly, polynomial, rounded, scale
 from graphc.codegen.vecmath.logarithm import split
 
 if TYPE_CHECKING:
@@ -82,18 +82,23 @@ def cbrt(b: Builder, x: Operand) -> Operand:
     |x| = z 8^n with z = m 2^k, k being -1, 0 or 1; z^(-1/3) from a polynomial of m, then Newton's iteration.
     """
     m, e = split(b, b.abs(x))
-    n = b.rint(b.mul(e, 1 / 3))
+    n = rounded(b, e, 1 / 3)[1]
     k = b.fma(n, -3.0, e)
-    z, start = _by_thirds(b, k, m, (0.5, 1.0, 2.0)), horner(b, m, c.INVERSE_CBRT[x.dtype])
+    z, start = _by_thirds(b, k, m, (0.5, 1.0, 2.0)), polynomial(b, m, c.INVERSE_CBRT[x.dtype])
     y = _by_thirds(b, k, start, (2 ** (1 / 3), 1.0, 2 ** (-1 / 3)))
     y = y if x.dtype == "f32" else _refined(b, z, y)
-    root = b.copysign(scale(b, _cube_root(b, z, y), n), x)
-    return b.select(b.lt(b.abs(e), INF), root, x)
+    root = scale(b, _cube_root(b, z, y), n)
+    if b.wide(x):
+        root = b.fixup(root, e, infinity="x", minus_infinity="zero")
+    return b.copysign(root if b.wide(x) else b.select(b.lt(b.abs(e), INF), root, x), x)
 
 
 def _by_thirds(b: Builder, k: Operand, value: Operand, factors: tuple[float, float, float]) -> Operand:
     """value times the factor for k = -1, 0, 1."""
     below, same, above = factors
+    if b.wide(k):  # k modulo the size of the table
+        padding = (1.0,) * (k.lanes - 3)
+        return b.mul(value, b.table(b.bits(b.xadd(k, layout(k).magic)), (same, above, *padding, below)))
     return b.mul(value, b.select(b.lt(k, 0.0), below, b.select(b.gt(k, 0.0), b.const(above, k), same)))
 
 

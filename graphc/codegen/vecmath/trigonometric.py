@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import add_exactly, estrin, horner, keep_zero, multiply_exactly, rounded
+from graphc.codegen.vecmath.forms import add_exactly, horner, keep_zero, multiply_exactly, polynomial, rounded
 from graphc.codegen.vecmath.payne_hanek import reduce_by_product
 
 if TYPE_CHECKING:
@@ -44,17 +44,19 @@ def tan(b: Builder, x: Operand) -> Operand:
 
 def tangent_of_quarter(b: Builder, n: Operand, r: Operand, low: Operand) -> Operand:
     """tan(r + low + n pi/2): tan(r), or -1 / tan(r) in every second quarter."""
-    above, below = _by_polynomial(b, r, low) if r.dtype == "f32" else _by_fraction(b, r, low)
     odd = _is_odd(b, n)
+    if r.dtype == "f32":
+        tangent = _by_polynomial(b, r, low)
+        return b.select(odd, b.div(-1.0, tangent), tangent)
+    above, below = _by_fraction(b, r, low)
     return b.div(b.select(odd, b.neg(below), above), b.select(odd, above, below))
 
 
-def _by_polynomial(b: Builder, r: Operand, low: Operand) -> Fraction:
+def _by_polynomial(b: Builder, r: Operand, low: Operand) -> Operand:
+    """`low` is multiplied by 1 + r^2, which is near enough to the derivative 1 + tan(r)^2."""
     square = b.mul(r, r)
-    bend = b.mul(square, estrin(b, square, c.TAN[r.dtype]))
-    rough = b.fma(bend, r, r)
-    slope = b.fma(rough, rough, 1.0)
-    return b.xadd(r, b.fma(bend, r, b.mul(low, slope))), b.const(1.0, r)
+    bend = b.mul(square, polynomial(b, square, c.TAN[r.dtype]))
+    return b.xadd(r, b.fma(bend, r, b.fma(low, square, low)))
 
 
 def _by_fraction(b: Builder, r: Operand, low: Operand) -> Fraction:
@@ -128,6 +130,8 @@ def _rounded_once(b: Builder, x: Operand) -> Reduced:
 
 def _in_two_parts(b: Builder, x: Operand) -> Reduced:
     """The same with what rounding lost (Cody & Waite 1980)."""
+    if x.dtype == "f32":
+        return _in_short_parts(b, x)
     head, middle, tail = c.HALF_PI[x.dtype]
     t, n = rounded(b, x, TWO_OVER_PI)
     first = b.fma(n, -head, x)
@@ -135,6 +139,16 @@ def _in_two_parts(b: Builder, x: Operand) -> Reduced:
     second = b.xsub(first, product)
     lost = b.xsub(b.xsub(first, second), product)
     return b.bits(t), *add_exactly(b, second, b.xsub(lost, b.fma(n, tail, error)))
+
+
+def _in_short_parts(b: Builder, x: Operand) -> Reduced:
+    """The second part of pi/2 is so short that its multiple is exact too."""
+    head, middle, tail = c.HALF_PI_SHORT
+    t, n = rounded(b, x, TWO_OVER_PI)
+    first = b.fma(n, -head, x)
+    second = b.fma(n, -middle, first)
+    lost = b.fma(n, -middle, b.xsub(first, second))
+    return b.bits(t), *add_exactly(b, second, b.fma(n, -tail, lost))
 
 
 def _reduce_in_double(b: Builder, x: Operand) -> Reduced:
