@@ -177,6 +177,12 @@ class Routine:
         self.b.declare(name, "void", value.type, "ptr", "i32 immarg", mask.type)
         self.b.effect(f"call void @{name}({value}, {pointer}, i32 {align}, {mask})")
 
+    def store_chosen(self, value: Operand, pointer: Operand, chosen: Operand) -> None:
+        """The chosen lanes side by side, and nothing behind them."""
+        name = f"llvm.masked.compressstore.{suffix(item_type(value.dtype), value.lanes)}"
+        self.b.declare(name, "void", value.type, "ptr", chosen.type)
+        self.b.effect(f"call void @{name}({value}, ptr align {ITEMSIZE[value.dtype]} {pointer.text}, {chosen})")
+
     def prefetch(self, pointer: Operand, *, write: bool = False) -> None:
         self.b.declare("llvm.prefetch.p0", "void", "ptr", "i32 immarg", "i32 immarg", "i32 immarg")
         self.b.effect(f"call void @llvm.prefetch.p0({pointer}, i32 {int(write)}, i32 3, i32 1)")

@@ -106,7 +106,11 @@ class LibraryKernel:
         self._chunk(f)
         piece, driver = f.helper(), self._driver()
         text = "\n".join([piece.text, driver.text])
-        return Code(self.name, text, piece.declarations | driver.declarations)
+        helpers = getattr(self.body, "helpers", [])
+        declarations = piece.declarations | driver.declarations
+        for h in helpers:
+            declarations |= h.declarations
+        return Code(self.name, text, declarations, frozenset(h.text for h in helpers))
 
     def _routine(self, name: str, parameters: Sequence[tuple[str, str]]) -> Routine:
         f = Routine(name, parameters, self.features)
