@@ -192,6 +192,10 @@ class Routine:
         at = self.offset(self.given["words"], 8 * slot)
         return self.b.emit(dtype, 1, f"load {register_type(dtype)}, {at}, align 8", at)
 
+    def tell(self, table: Operand, slot: int, value: Operand) -> None:
+        """Write a word of a table that a function gets as its `words`."""
+        self.b.effect(f"store {value}, {self.offset(table, 8 * slot)}, align 8")
+
     def first_lanes(self, lanes: int, count: Offset) -> Operand | None:
         """The mask of the first lanes; None where it lets all through."""
         n = self.number(count)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graphc.codegen.gemm.routine import Routine
+from graphc.codegen.gemm.routine import Offset, Routine
+from graphc.codegen.library.elements import at, lanes_of
 from graphc.codegen.library.keys import Keys
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
@@ -34,6 +35,11 @@ class Form:
         return "i64" if self.positions else self.keys.bits
 
     @property
+    def fits(self) -> bool:
+        """Records can lie where results go."""
+        return self.size == ITEMSIZE[self.result]
+
+    @property
     def title(self) -> str:
         kind = "positions" if self.positions else "values"
         return f"{self.keys.dtype}.{kind}.{'down' if self.keys.descending else 'up'}"
@@ -49,6 +55,27 @@ class Form:
         if self.is_packed:
             return (f.b.or_(f.b.shl(f.b.cast(key, "u64"), 32), f.b.cast(position, "u64")),)
         return key, f.b.cast(position, "u64")
+
+    def take(self, f: Routine, source: Operand, i: Operand, lanes: int = 1, mask: Operand | None = None) -> Operand:
+        """The records, of one word, of elements from number i on."""
+        key = self.keys.load(f, at(f, source, self.keys.bits, i), lanes, mask)
+        places = f.b.add(f.b.spread(i, lanes), f.i.iota(lanes)) if lanes > 1 else i
+        return self.record(f, key, places)[0]
+
+    def take_all(self, f: Routine, source: Operand, target: Operand, lo: Offset, hi: Offset) -> None:
+        lanes, word = lanes_of(self.words[0]), self.words[0]
+
+        def some(i: Operand) -> None:
+            mask = f.first_lanes(lanes, f.sub(hi, i))
+            f.store(self.take(f, source, i, lanes, mask), at(f, target, word, i), mask)
+
+        f.each(lo, hi, some, lanes)
+
+    def again(self, f: Routine, source: Operand, results: Operand, k: Operand) -> Operand:
+        """The record of a result."""
+        if not self.positions:
+            return self.take(f, results, k)
+        return self.take(f, source, f.load(at(f, results, "i64", k), "i64", 1))
 
     def load(self, f: Routine, base: Operand, i: Operand) -> Record:
         start, out, offset = f.offset(base, f.mul(i, self.size)), [], 0

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.codegen.gemm.routine import Offset, Routine
+from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.library.elements import at, lanes_of, read, write
+from graphc.codegen.library.split import Split
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
 from graphc.codegen.nest.elements import greatest, is_float, least, register
@@ -83,6 +84,14 @@ class Scan:
     @property
     def scratch(self) -> Poly:
         return ZERO
+
+    @property
+    def helpers(self) -> Sequence[Helper]:
+        return ()
+
+    @property
+    def split(self) -> Split | None:
+        return None
 
     def write(self, f: Routine, rows: tuple[Operand, Operand], arrays: Sequence[Operand], scratch: Operand) -> None:
         writer = _Within(f, self, arrays) if self.is_within else _Streams(f, self, arrays)

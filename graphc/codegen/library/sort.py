@@ -16,6 +16,8 @@ from graphc.codegen.library.network import Network
 from graphc.codegen.library.form import Form
 from graphc.codegen.library.radix import Radix, scratch
 from graphc.codegen.library.rank import Ranks, scatter
+from graphc.codegen.library.samplesort import Samplesort
+from graphc.codegen.library.split import Split
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
 from graphc.codegen.nest.elements import ITEMSIZE
@@ -60,17 +62,18 @@ class Sort:
         return self.is_quick and known is not None and known <= WIDEST * self.lanes
 
     @property
-    def fits(self) -> bool:
-        """The records of a row can lie where the result goes."""
-        return ITEMSIZE[self.form.words[0]] == ITEMSIZE[self.form.result]
-
-    @property
     def function(self) -> Helper:
         return quick.function(self.form, self.features)
 
     @property
     def helpers(self) -> list[Helper]:
         return [self.function] if self.is_quick and not self.is_short else []
+
+    @property
+    def split(self) -> Split | None:
+        if not self.is_quick or self.is_short:
+            return None
+        return Samplesort(self.form, self.rows, self.count, self.function.name).split
 
     @property
     def lanes(self) -> int:
@@ -84,7 +87,7 @@ class Sort:
     def scratch(self) -> Poly:
         """A row that quicksort gives up is sorted by digits in the same place: its two arrays are no larger."""
         if self.is_quick:
-            return ZERO if self.fits or self.is_short else (self.count * self.form.size + 7) // 8
+            return ZERO if self.form.fits or self.is_short else (self.count * self.form.size + 7) // 8
         return scratch(self.form, self.count) + SHORT * 2
 
     def write(self, f: Routine, rows: tuple[Operand, Operand], arrays: Sequence[Operand], scratch: Operand) -> None:
@@ -118,7 +121,7 @@ class _Rows:
 
         def load(v: int) -> Operand:
             mask = f.first_lanes(lanes, f.sub(self.count, v * lanes))
-            record = self.records(source, f.number(v * lanes), mask)
+            record = self.form.take(f, source, f.number(v * lanes), lanes, mask)
             return record if mask is None else f.b.select(mask, record, none)
 
         def store(v: int, records: Operand) -> None:
@@ -128,22 +131,11 @@ class _Rows:
         Network(f, lanes).sort_up_to(WIDEST, self.count, load, store)
 
     def by_division(self, source: Operand, target: Operand) -> None:
-        f, word, lanes = self.f, self.form.words[0], self.sort.lanes
-        keys = target if self.sort.fits else self.memory
+        f = self.f
+        keys = target if self.form.fits else self.memory
 
-        def take(i: Operand) -> None:
-            mask = f.first_lanes(lanes, f.sub(self.count, i))
-            f.store(self.records(source, i, mask), at(f, keys, word, i), mask)
-
-        f.each(0, self.count, take, lanes)
+        self.form.take_all(f, source, keys, 0, self.count)
         f.call(self.sort.function.name, keys, target, self.count)
-
-    def records(self, source: Operand, i: Operand, mask: Operand | None) -> Operand:
-        """A vector of records, of which the mask lets those of the row through."""
-        f, lanes = self.f, self.sort.lanes
-        key = self.keys.load(f, at(f, source, self.keys.bits, i), lanes, mask)
-        places = f.b.add(f.b.spread(i, lanes), f.i.iota(lanes))
-        return self.form.record(f, key, places)[0]
 
     # -------------------------------------------------------------------------------------------- any other records
 

@@ -1,0 +1,142 @@
+"""A long row in pieces: keys are divided by splitters, the same for every piece, then what goes together is sorted.
+
+Frazer and McKellar, "Samplesort: A Sampling Approach to Minimal Storage Tree Sorting" (1970).  Pieces and parts are of a
+size that stays in the cache of one processor, so that rows which are larger are sorted faster on one thread too.
+"""
+
+from __future__ import annotations
+
+from graphc.codegen.gemm.routine import Routine
+from graphc.codegen.library.division import Division
+from graphc.codegen.library.elements import at, lanes_of
+from graphc.codegen.library.form import Form
+from graphc.codegen.library.split import Part, Split, Stage
+from graphc.codegen.llvm.writer import Operand
+from graphc.codegen.nest.chunk import Chunk
+from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.ir.poly import Poly
+from graphc.records import dataclass
+
+PIECE = 1 << 14  # items of a piece, where there are not too many
+MOST = 32  # pieces
+SAMPLES = 8  # for each piece
+GOLDEN = 0x9E37_79B9  # of 2**32: multiples of the golden ratio are evenly spread, whatever their number
+
+
+@dataclass(frozen=True)
+class Samplesort:
+    """`sorter` is the function that sorts a part."""
+
+    form: Form
+    rows: Poly
+    count: Poly
+    sorter: str
+
+    @property
+    def split(self) -> Split:
+        stages = Stage(self.choose, once=True), Stage(self.divide), Stage(self.collect)
+        return Split(self.rows, self.chunk, self.shared, stages)
+
+    @property
+    def chunk(self) -> Chunk:
+        return Chunk("items", self.count, self.count, grain=PIECE, most=MOST)
+
+    # ------------------------------------------------------------------------------------------------- the memory
+
+    @property
+    def word(self) -> str:
+        return self.form.words[0]
+
+    @property
+    def shared(self) -> Poly:
+        """Samples and what they stand for, bounds of each part in each piece, records, and where results are smaller, records in order."""
+        records = (self.count * ITEMSIZE[self.word] + 7) // 8
+        return records * (1 if self.form.fits else 2) + (2 * self._samples + self._bounds)
+
+    @property
+    def _samples(self) -> int:
+        return self.chunk.pieces * SAMPLES
+
+    @property
+    def _bounds(self) -> int:
+        return self.chunk.pieces * (self.chunk.pieces + 1)
+
+    def bounds(self, f: Routine, part: Part, piece: Operand) -> Operand:
+        """Where the parts begin in a piece, and their end."""
+        place = f.add(2 * self._samples, f.mul(piece, f.add(part.pieces, 1)))
+        return at(f, part.shared, "i64", place)
+
+    def records(self, f: Routine, part: Part) -> Operand:
+        return f.offset(part.shared, 8 * (2 * self._samples + self._bounds))
+
+    def place(self, f: Routine, part: Part) -> tuple[Operand, Operand]:
+        """Where the records come in order, and the result."""
+        row = f.mul(part.row, f.i.value(self.count))
+        target = at(f, part.arrays[1], self.form.result, row)
+        behind = f.mul(f.div(f.i.value(self.count * ITEMSIZE[self.word] + 7), 8), 8)
+        return target if self.form.fits else f.offset(self.records(f, part), behind), target
+
+    def source(self, f: Routine, part: Part) -> Operand:
+        bits = self.form.keys.bits
+        return at(f, part.arrays[0], bits, f.mul(part.row, f.i.value(self.count)))
+
+    # ------------------------------------------------------------------------------------------------- the stages
+
+    def choose(self, f: Routine, part: Part) -> None:
+        """Sorted samples; every so many-th is a splitter."""
+        b, source, count = f.b, self.source(f, part), f.i.value(self.count)
+        samples = f.mul(part.pieces, SAMPLES)
+
+        results = f.offset(part.shared, 8 * self._samples)
+
+        def take(k: Operand) -> None:
+            spread = b.and_(b.mul(b.cast(k, "u64"), GOLDEN), 0xFFFF_FFFF)
+            i = b.cast(b.shr(b.mul(spread, b.cast(count, "u64")), 32), "i64")
+            f.store(self.form.take(f, source, i), at(f, part.shared, self.word, k))
+
+        def splitter(j: Operand) -> None:
+            record = self.form.again(f, source, results, f.mul(j, SAMPLES))
+            f.store(record, at(f, part.shared, self.word, j))
+
+        f.each(0, samples, take)
+        f.call(self.sorter, part.shared, results, samples)
+        f.each(1, part.pieces, splitter)
+
+    def divide(self, f: Routine, part: Part) -> None:
+        lanes, source = lanes_of(self.word), self.source(f, part)
+        lo, hi = f.i.bounds(self.chunk, part.piece, part.pieces)
+        records, bounds = self.records(f, part), self.bounds(f, part, part.piece)
+        self.form.take_all(f, source, records, lo, hi)
+        f.store(f.number(0), bounds)
+        f.store(f.sub(hi, lo), at(f, bounds, "i64", part.pieces))
+        division = Division(f, at(f, records, self.word, lo), self.word, lanes)
+        division.by_tree(bounds, part.shared, part.pieces, 1 << (self.chunk.pieces - 1).bit_length())
+
+    def collect(self, f: Routine, part: Part) -> None:
+        """All pieces of a part side by side, which are sorted then."""
+        records, (keys, target) = self.records(f, part), self.place(f, part)
+
+        def section(c: Operand) -> tuple[Operand, Operand]:
+            mine = at(f, self.bounds(f, part, c), "i64", part.piece)
+            return f.load(mine, "i64", 1), f.load(f.offset(mine, 8), "i64", 1)
+
+        (start,) = f.loop(0, part.pieces, 1, lambda c, s: [f.add(s[0], section(c)[0])], [f.number(0)])
+
+        def copy(c: Operand, end: list[Operand]) -> list[Operand]:
+            lo, hi = section(c)
+            first = f.i.bounds(self.chunk, c, part.pieces)[0]
+            self.copy(f, at(f, records, self.word, f.add(first, lo)), at(f, keys, self.word, end[0]), f.sub(hi, lo))
+            return [f.add(end[0], f.sub(hi, lo))]
+
+        (end,) = f.loop(0, part.pieces, 1, copy, [start])
+        own, result = at(f, keys, self.word, start), at(f, target, self.form.result, start)
+        f.call(self.sorter, own, result, f.sub(end, start))
+
+    def copy(self, f: Routine, source: Operand, target: Operand, count: Operand) -> None:
+        lanes = lanes_of(self.word)
+
+        def some(i: Operand) -> None:
+            mask = f.first_lanes(lanes, f.sub(count, i))
+            f.store(f.load(at(f, source, self.word, i), self.word, lanes, mask), at(f, target, self.word, i), mask)
+
+        f.each(0, count, some, lanes)
