@@ -60,6 +60,19 @@ class Network:
         """The lanes without the bit."""
         return [not k & bit for k in range(self.lanes)]
 
+    def cleaned(self, keys: list[Operand]) -> list[Operand]:
+        """Vectors that rise and then fall, lane after lane, in order."""
+        distance = len(keys) // 2
+        while distance:
+            for v in (v for v in range(len(keys)) if not v & distance):
+                keys[v], keys[v + distance] = self.order.pair(keys[v], keys[v + distance])
+            distance //= 2
+        distance = self.lanes // 2
+        while distance:
+            keys = [self.order.either(k, self.swapped(k, distance), self.lacking(distance)) for k in keys]
+            distance //= 2
+        return keys
+
     def woven(self, keys: list[Operand]) -> list[Operand]:
         """Each round moves a bit of the vector's number to the lanes."""
         half = self.lanes // 2
@@ -72,18 +85,19 @@ class Network:
         return [start + k // 2 + (k % 2) * self.lanes for k in range(self.lanes)]
 
     def sort_up_to(
-        self, most: int, count: Operand, load: Callable[[int], Operand], store: Callable[[int, Operand], None]
-    ) -> None:
+        self, most: int, count: Operand, load: Callable[[int], Operand], store: Callable[[int, Operand], None],
+        least: int = 1,
+    ) -> None:  # fmt: skip
         """Sort up to `most` vectors; load(v) has greatest keys past the end, where store(v, keys) writes none."""
 
         def whole(vectors: int) -> None:
             for v, keys in enumerate(self.sort([load(v) for v in range(vectors)])):
                 store(v, keys)
 
-        f, vectors = self.f, 1
+        f, vectors = self.f, least
         while vectors <= most:
             fits = f.less(count, vectors * self.lanes + 1)
-            fills = f.less(vectors * self.lanes // 2 if vectors > 1 else 0, count)
+            fills = f.less(vectors * self.lanes // 2 if vectors > least else 0, count)
             f.when(_both(f, fits, fills), partial(whole, vectors))
             vectors *= 2
 

@@ -12,17 +12,23 @@ from graphc.codegen.library.division import Division, table
 from graphc.codegen.library.elements import at, lanes_of
 from graphc.codegen.library.form import Form
 from graphc.codegen.library.heap import Heap
+from graphc.codegen.library.merge import Merge
 from graphc.codegen.library.network import Network
 from graphc.codegen.llvm.emit_loop import write_loop
 from graphc.codegen.llvm.types import suffix
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
 
-VECTORS = 8  # that a network sorts
+VECTORS = 8  # of a lot, which a network sorts
+LOTS = 4  # that are merged; a power of two
 SAMPLES = 16
 WAYS = 4
 DEPTH = 64  # divisions of a part; good ones take log4(items)
 PARTS = (WAYS - 1) * DEPTH + 1  # that wait at most
+
+
+def name(form: Form) -> str:
+    return f"graphc.sort.{form.title}"
 
 
 def function(form: Form, features: frozenset[str]) -> Helper:
@@ -30,8 +36,7 @@ def function(form: Form, features: frozenset[str]) -> Helper:
 
     Both may be one place, if the results are as large as the records.
     """
-    name = f"graphc.sort.{form.title}"
-    f = Routine(name, [("keys", "ptr"), ("target", "ptr"), ("count", "i64")], features)
+    f = Routine(name(form), [("keys", "ptr"), ("target", "ptr"), ("count", "i64")], features)
     Quick(f, form).write()
     return f.helper()
 
@@ -41,9 +46,10 @@ class Quick:
         self.f, self.form, self.word = f, form, form.words[0]
         self.lanes = lanes_of(self.word)
         self.keys, self.target, self.count = (f.given[n] for n in ("keys", "target", "count"))
-        self.short = VECTORS * self.lanes
+        self.lot = VECTORS * self.lanes
+        self.short = LOTS * self.lot
         self.parts, self.bounds = table(f, "i64", 3 * PARTS), table(f, "i64", WAYS + 1)
-        self.pivots = table(f, self.word, WAYS)
+        self.pivots, self.few = table(f, self.word, WAYS), table(f, self.word, self.short)
 
     def write(self) -> None:
         f = self.f
@@ -90,7 +96,7 @@ class Quick:
         """The parts; where the third has equals only, it is done.  Above the last key there is none."""
         f, b = self.f, self.f.b
         done = b.select(is_last, ends[4], ends[3])
-        f.when(is_heavy, lambda: self.give(ends[2], done))
+        f.when(is_heavy, lambda: self.give(at(f, self.keys, self.word, ends[2]), ends[2], f.sub(done, ends[2])))
         parts = list(zip(ends, ends[1:], strict=False))
         parts[2] = ends[2], b.select(is_heavy, ends[2], ends[3])
         parts[3] = b.select(is_heavy, done, ends[3]), ends[4]
@@ -115,36 +121,51 @@ class Quick:
     # ----------------------------------------------------------------------------------------------- sorted parts
 
     def finish(self, lo: Operand, size: Operand) -> None:
+        """Lots by a network, then merged."""
+        f, place = self.f, at(self.f, self.keys, self.word, lo)
+        none = f.b.number(-1, self.word, self.lanes)
+
+        def fill(i: Operand) -> None:
+            f.store(none, at(f, self.few, self.word, i))
+
+        f.each(0, size, lambda i: self.network(at(f, place, self.word, i), i, f.least(f.sub(size, i), self.lot)), self.lot)
+        whole = f.mul(f.div(f.add(size, self.lot - 1), self.lot), self.lot)
+        f.when(f.less(2 * self.lot, size), lambda: f.each(whole, self.short, fill, self.lanes))
+        Merge(f, self.few, self.word, self.lanes, self.lot).all(size)
+        self.give(self.few, lo, size)
+
+    def network(self, source: Operand, start: Operand, size: Operand) -> None:
+        """A lot with greatest keys behind the last one."""
         f, none = self.f, self.f.b.number(-1, self.word, self.lanes)
-        masks = [f.first_lanes(self.lanes, f.sub(size, v * self.lanes)) for v in range(VECTORS)]
 
         def load(v: int) -> Operand:
-            key = f.load(at(f, self.keys, self.word, f.add(lo, v * self.lanes)), self.word, self.lanes, masks[v])
-            return key if masks[v] is None else f.b.select(masks[v], key, none)
+            mask = f.first_lanes(self.lanes, f.sub(size, v * self.lanes))
+            key = f.load(at(f, source, self.word, f.number(v * self.lanes)), self.word, self.lanes, mask)
+            return key if mask is None else f.b.select(mask, key, none)
 
         def store(v: int, keys: Operand) -> None:
-            self.put(f.add(lo, v * self.lanes), keys, masks[v])
+            f.store(keys, at(f, self.few, self.word, f.add(start, v * self.lanes)))
 
-        Network(f, self.lanes).sort_up_to(VECTORS, size, load, store)
+        for v in range(VECTORS // 2, VECTORS):
+            store(v, none)
+        Network(f, self.lanes).sort_up_to(VECTORS, size, load, store, VECTORS // 2)
 
     def give_up(self, lo: Operand, hi: Operand) -> None:
-        f = self.f
-        Heap(f, at(f, self.keys, self.word, lo), self.word).sort(f.sub(hi, lo))
-        self.give(lo, hi)
+        f, place, size = self.f, at(self.f, self.keys, self.word, lo), self.f.sub(hi, lo)
+        Heap(f, place, self.word).sort(size)
+        self.give(place, lo, size)
 
-    def give(self, lo: Operand, hi: Operand) -> None:
-        """What is sorted already."""
+    def give(self, sorted_: Operand, lo: Operand, size: Operand) -> None:
+        """Results of sorted records, from number lo on."""
         f = self.f
+        target = at(f, self.target, self.form.result, lo)
 
         def some(i: Operand) -> None:
-            mask = f.first_lanes(self.lanes, f.sub(hi, i))
-            self.put(i, f.load(at(f, self.keys, self.word, i), self.word, self.lanes, mask), mask)
+            mask = f.first_lanes(self.lanes, f.sub(size, i))
+            records = f.load(at(f, sorted_, self.word, i), self.word, self.lanes, mask)
+            f.store(self.form.value(f, records), at(f, target, self.form.result, i), mask)
 
-        f.each(lo, hi, some, self.lanes)
-
-    def put(self, i: Operand, records: Operand, mask: Operand | None) -> None:
-        f = self.f
-        f.store(self.form.value(f, records), at(f, self.target, self.form.result, i), mask)
+        f.each(0, size, some, self.lanes)
 
 
 def gathered(f: Routine, keys: Operand, word: str, lanes: int, first: Operand, step: Operand) -> Operand:

@@ -62,18 +62,14 @@ class Sort:
         return self.is_quick and known is not None and known <= WIDEST * self.lanes
 
     @property
-    def function(self) -> Helper:
-        return quick.function(self.form, self.features)
-
-    @property
     def helpers(self) -> list[Helper]:
-        return [self.function] if self.is_quick and not self.is_short else []
+        return [quick.function(self.form, self.features)] if self.is_quick and not self.is_short else []
 
     @property
     def split(self) -> Split | None:
         if not self.is_quick or self.is_short:
             return None
-        return Samplesort(self.form, self.rows, self.count, self.function.name).split
+        return Samplesort(self.form, self.rows, self.count, quick.name(self.form)).split
 
     @property
     def lanes(self) -> int:
@@ -135,7 +131,7 @@ class _Rows:
         keys = target if self.form.fits else self.memory
 
         self.form.take_all(f, source, keys, 0, self.count)
-        f.call(self.sort.function.name, keys, target, self.count)
+        f.call(quick.name(self.form), keys, target, self.count)
 
     # -------------------------------------------------------------------------------------------- any other records
 
