@@ -22,7 +22,7 @@ VECTORS = 4  # of a block
 
 @dataclass(frozen=True)
 class Division:
-    """Of an array of unsigned integers."""
+    """Of an array of numbers, none of which is NaN."""
 
     f: Routine
     keys: Operand

@@ -14,7 +14,7 @@ from graphc.records import dataclass
 
 @dataclass(frozen=True)
 class Heap:
-    """In an array of unsigned integers."""
+    """In an array of numbers, none of which is NaN."""
 
     f: Routine
     keys: Operand
@@ -45,10 +45,11 @@ class Heap:
             left = self.child(node)
             right = f.least(f.add(left, 1), f.sub(end, 1))
             x, y = (f.load(self.place(k), self.word, 1) for k in (left, right))
-            greater = b.maximum(x, y)
+            is_right = b.lt(x, y)
+            greater = b.select(is_right, y, x)
             sinks = b.lt(key, greater)
             f.store(b.select(sinks, greater, key), self.place(node))
-            node = b.select(sinks, b.select(b.lt(x, y), right, left), node)
+            node = b.select(sinks, b.select(is_right, right, left), node)
             return [node], b.and_(sinks, f.less(self.child(node), end))
 
         (node,) = write_loop(b, f.less(self.child(start), end), [start], once)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from graphc.codegen.gemm.routine import Helper, Routine
 from graphc.codegen.library.division import Division, table
-from graphc.codegen.library.elements import at, lanes_of
-from graphc.codegen.library.form import Form
+from graphc.codegen.library.elements import at
 from graphc.codegen.library.heap import Heap
 from graphc.codegen.library.merge import Merge
 from graphc.codegen.library.network import Network
+from graphc.codegen.library.records import Records
 from graphc.codegen.llvm.emit_loop import write_loop
-from graphc.codegen.llvm.types import suffix
+from graphc.codegen.llvm.types import item_type, suffix
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
 
@@ -27,24 +27,25 @@ DEPTH = 64  # divisions of a part; good ones take log4(items)
 PARTS = (WAYS - 1) * DEPTH + 1  # that wait at most
 
 
-def name(form: Form) -> str:
-    return f"graphc.sort.{form.title}"
+def name(records: Records) -> str:
+    return f"graphc.sort.{records.title}"
 
 
-def function(form: Form, features: frozenset[str]) -> Helper:
+def function(records: Records, features: frozenset[str]) -> Helper:
     """`void @name(keys, target, count)`: the records at `keys` sorted, and what they stand for at `target`.
 
     Both may be one place, if the results are as large as the records.
     """
-    f = Routine(name(form), [("keys", "ptr"), ("target", "ptr"), ("count", "i64")], features)
-    Quick(f, form).write()
+    f = Routine(name(records), [("keys", "ptr"), ("target", "ptr"), ("count", "i64")], features)
+    Quick(f, records).write()
     return f.helper()
 
 
 class Quick:
-    def __init__(self, f: Routine, form: Form) -> None:
-        self.f, self.form, self.word = f, form, form.words[0]
-        self.lanes = lanes_of(self.word)
+    def __init__(self, f: Routine, records: Records) -> None:
+        self.f, self.records, self.word = f, records, records.word
+        self.lanes = records.lanes
+        self.none = f.b.number(records.greatest, self.word, self.lanes)
         self.keys, self.target, self.count = (f.given[n] for n in ("keys", "target", "count"))
         self.lot = VECTORS * self.lanes
         self.short = LOTS * self.lot
@@ -81,7 +82,7 @@ class Quick:
         f, b = self.f, self.f.b
         low, middle, high = self.quartiles(lo, hi)
         is_heavy = b.eq(low, high)
-        above = b.select(is_heavy, b.add(middle, 1), high)
+        above = b.select(is_heavy, self.records.above(f, middle), high)
         for k, pivot in enumerate((low, middle, above), 1):
             f.store(pivot, at(f, self.pivots, self.word, f.number(k)))
         f.store(lo, self.bounds)
@@ -90,7 +91,7 @@ class Quick:
             self.bounds, self.pivots, f.number(WAYS), WAYS, self.short
         )
         ends = [f.load(at(f, self.bounds, "i64", f.number(k)), "i64", 1) for k in range(WAYS + 1)]
-        return self.wait(self.without_equals(ends, is_heavy, b.eq(middle, -1)), f.sub(left, 1), depth)
+        return self.wait(self.without_equals(ends, is_heavy, b.eq(middle, self.records.greatest)), f.sub(left, 1), depth)
 
     def without_equals(self, ends: list[Operand], is_heavy: Operand, is_last: Operand) -> list[tuple[Operand, Operand]]:
         """The parts; where the third has equals only, it is done.  Above the last key there is none."""
@@ -123,10 +124,9 @@ class Quick:
     def finish(self, lo: Operand, size: Operand) -> None:
         """Lots by a network, then merged."""
         f, place = self.f, at(self.f, self.keys, self.word, lo)
-        none = f.b.number(-1, self.word, self.lanes)
 
         def fill(i: Operand) -> None:
-            f.store(none, at(f, self.few, self.word, i))
+            f.store(self.none, at(f, self.few, self.word, i))
 
         f.each(0, size, lambda i: self.network(at(f, place, self.word, i), i, f.least(f.sub(size, i), self.lot)), self.lot)
         whole = f.mul(f.div(f.add(size, self.lot - 1), self.lot), self.lot)
@@ -136,18 +136,18 @@ class Quick:
 
     def network(self, source: Operand, start: Operand, size: Operand) -> None:
         """A lot with greatest keys behind the last one."""
-        f, none = self.f, self.f.b.number(-1, self.word, self.lanes)
+        f = self.f
 
         def load(v: int) -> Operand:
             mask = f.first_lanes(self.lanes, f.sub(size, v * self.lanes))
             key = f.load(at(f, source, self.word, f.number(v * self.lanes)), self.word, self.lanes, mask)
-            return key if mask is None else f.b.select(mask, key, none)
+            return key if mask is None else f.b.select(mask, key, self.none)
 
         def store(v: int, keys: Operand) -> None:
             f.store(keys, at(f, self.few, self.word, f.add(start, v * self.lanes)))
 
         for v in range(VECTORS // 2, VECTORS):
-            store(v, none)
+            store(v, self.none)
         Network(f, self.lanes).sort_up_to(VECTORS, size, load, store, VECTORS // 2)
 
     def give_up(self, lo: Operand, hi: Operand) -> None:
@@ -158,19 +158,19 @@ class Quick:
     def give(self, sorted_: Operand, lo: Operand, size: Operand) -> None:
         """Results of sorted records, from number lo on."""
         f = self.f
-        target = at(f, self.target, self.form.result, lo)
+        target = at(f, self.target, self.records.result, lo)
 
         def some(i: Operand) -> None:
             mask = f.first_lanes(self.lanes, f.sub(size, i))
-            records = f.load(at(f, sorted_, self.word, i), self.word, self.lanes, mask)
-            f.store(self.form.value(f, records), at(f, target, self.form.result, i), mask)
+            record = f.load(at(f, sorted_, self.word, i), self.word, self.lanes, mask)
+            f.store(self.records.value(f, record), at(f, target, self.records.result, i), mask)
 
         f.each(0, size, some, self.lanes)
 
 
 def gathered(f: Routine, keys: Operand, word: str, lanes: int, first: Operand, step: Operand) -> Operand:
     """keys[first], keys[first + step] ..."""
-    b, item = f.b, f"i{8 * ITEMSIZE[word]}"
+    b, item = f.b, item_type(word)
     where = b.add(b.spread(first, lanes), b.mul(f.i.iota(lanes), b.spread(step, lanes)))
     places = b.emit("ptr", lanes, f"getelementptr {item}, {keys}, {where}", where)
     mask, held = b.number(1, "bool", lanes), b.number(0, word, lanes)

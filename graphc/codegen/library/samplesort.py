@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from graphc.codegen.gemm.routine import Routine
 from graphc.codegen.library.division import Division
-from graphc.codegen.library.elements import at, lanes_of
-from graphc.codegen.library.form import Form
+from graphc.codegen.library.elements import at
+from graphc.codegen.library.records import Records
 from graphc.codegen.library.split import Part, Split, Stage
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
@@ -27,7 +27,7 @@ GOLDEN = 0x9E37_79B9  # of 2**32: multiples of the golden ratio are evenly sprea
 class Samplesort:
     """`sorter` is the function that sorts a part."""
 
-    form: Form
+    records: Records
     rows: Poly
     count: Poly
     sorter: str
@@ -45,13 +45,18 @@ class Samplesort:
 
     @property
     def word(self) -> str:
-        return self.form.words[0]
+        return self.records.word
 
     @property
     def shared(self) -> Poly:
-        """Samples and what they stand for, bounds of each part in each piece, records, and where results are smaller, records in order."""
-        records = (self.count * ITEMSIZE[self.word] + 7) // 8
-        return records * (1 if self.form.fits else 2) + (2 * self._samples + self._bounds)
+        """Samples and what they stand for, bounds of parts and missing items in each piece, records, and where results are smaller, records in order."""
+        array = (self.count * ITEMSIZE[self.word] + 7) // 8
+        return array * (1 if self.records.fits else 2) + self._before
+
+    @property
+    def _before(self) -> int:
+        """Words ahead of the records."""
+        return 2 * self._samples + self._bounds + self.chunk.pieces
 
     @property
     def _samples(self) -> int:
@@ -61,23 +66,27 @@ class Samplesort:
     def _bounds(self) -> int:
         return self.chunk.pieces * (self.chunk.pieces + 1)
 
+    def missing(self, f: Routine, part: Part) -> Operand:
+        """How many items each piece has counted as missing."""
+        return f.offset(part.shared, 8 * (2 * self._samples + self._bounds))
+
     def bounds(self, f: Routine, part: Part, piece: Operand) -> Operand:
         """Where the parts begin in a piece, and their end."""
         place = f.add(2 * self._samples, f.mul(piece, f.add(part.pieces, 1)))
         return at(f, part.shared, "i64", place)
 
-    def records(self, f: Routine, part: Part) -> Operand:
-        return f.offset(part.shared, 8 * (2 * self._samples + self._bounds))
+    def array(self, f: Routine, part: Part) -> Operand:
+        return f.offset(part.shared, 8 * self._before)
 
     def place(self, f: Routine, part: Part) -> tuple[Operand, Operand]:
         """Where the records come in order, and the result."""
         row = f.mul(part.row, f.i.value(self.count))
-        target = at(f, part.arrays[1], self.form.result, row)
+        target = at(f, part.arrays[1], self.records.result, row)
         behind = f.mul(f.div(f.i.value(self.count * ITEMSIZE[self.word] + 7), 8), 8)
-        return target if self.form.fits else f.offset(self.records(f, part), behind), target
+        return target if self.records.fits else f.offset(self.array(f, part), behind), target
 
     def source(self, f: Routine, part: Part) -> Operand:
-        bits = self.form.keys.bits
+        bits = self.records.element
         return at(f, part.arrays[0], bits, f.mul(part.row, f.i.value(self.count)))
 
     # ------------------------------------------------------------------------------------------------- the stages
@@ -92,10 +101,10 @@ class Samplesort:
         def take(k: Operand) -> None:
             spread = b.and_(b.mul(b.cast(k, "u64"), GOLDEN), 0xFFFF_FFFF)
             i = b.cast(b.shr(b.mul(spread, b.cast(count, "u64")), 32), "i64")
-            f.store(self.form.take(f, source, i), at(f, part.shared, self.word, k))
+            f.store(self.records.take(f, source, i), at(f, part.shared, self.word, k))
 
         def splitter(j: Operand) -> None:
-            record = self.form.again(f, source, results, f.mul(j, SAMPLES))
+            record = self.records.again(f, source, results, f.mul(j, SAMPLES))
             f.store(record, at(f, part.shared, self.word, j))
 
         f.each(0, samples, take)
@@ -103,18 +112,19 @@ class Samplesort:
         f.each(1, part.pieces, splitter)
 
     def divide(self, f: Routine, part: Part) -> None:
-        lanes, source = lanes_of(self.word), self.source(f, part)
+        lanes, source = self.records.lanes, self.source(f, part)
         lo, hi = f.i.bounds(self.chunk, part.piece, part.pieces)
-        records, bounds = self.records(f, part), self.bounds(f, part, part.piece)
-        self.form.take_all(f, source, records, lo, hi)
+        array, bounds = self.array(f, part), self.bounds(f, part, part.piece)
+        missing = self.records.take_all(f, source, array, lo, hi)
+        f.store(missing, at(f, self.missing(f, part), "i64", part.piece))
         f.store(f.number(0), bounds)
         f.store(f.sub(hi, lo), at(f, bounds, "i64", part.pieces))
-        division = Division(f, at(f, records, self.word, lo), self.word, lanes)
+        division = Division(f, at(f, array, self.word, lo), self.word, lanes)
         division.by_tree(bounds, part.shared, part.pieces, 1 << (self.chunk.pieces - 1).bit_length())
 
     def collect(self, f: Routine, part: Part) -> None:
         """All pieces of a part side by side, which are sorted then."""
-        records, (keys, target) = self.records(f, part), self.place(f, part)
+        array, (keys, target) = self.array(f, part), self.place(f, part)
 
         def section(c: Operand) -> tuple[Operand, Operand]:
             mine = at(f, self.bounds(f, part, c), "i64", part.piece)
@@ -125,15 +135,20 @@ class Samplesort:
         def copy(c: Operand, end: list[Operand]) -> list[Operand]:
             lo, hi = section(c)
             first = f.i.bounds(self.chunk, c, part.pieces)[0]
-            self.copy(f, at(f, records, self.word, f.add(first, lo)), at(f, keys, self.word, end[0]), f.sub(hi, lo))
+            self.copy(f, at(f, array, self.word, f.add(first, lo)), at(f, keys, self.word, end[0]), f.sub(hi, lo))
             return [f.add(end[0], f.sub(hi, lo))]
 
         (end,) = f.loop(0, part.pieces, 1, copy, [start])
-        own, result = at(f, keys, self.word, start), at(f, target, self.form.result, start)
+        own, result = at(f, keys, self.word, start), at(f, target, self.records.result, start)
         f.call(self.sorter, own, result, f.sub(end, start))
+        missing = f.loop(0, part.pieces, 1, lambda c, n: [f.add(n[0], self.missed(f, part, c))], [f.number(0)])
+        self.records.mend(f, target, f.i.value(self.count), missing[0], start, end)
+
+    def missed(self, f: Routine, part: Part, piece: Operand) -> Operand:
+        return f.load(at(f, self.missing(f, part), "i64", piece), "i64", 1)
 
     def copy(self, f: Routine, source: Operand, target: Operand, count: Operand) -> None:
-        lanes = lanes_of(self.word)
+        lanes = self.records.lanes
 
         def some(i: Operand) -> None:
             mask = f.first_lanes(lanes, f.sub(count, i))

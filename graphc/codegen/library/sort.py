@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from graphc.codegen.gemm.routine import Helper, Routine
 from graphc.codegen.library import quick
 from graphc.codegen.library.elements import at, lanes_of
+from graphc.codegen.library.form import Form
 from graphc.codegen.library.keys import Keys
 from graphc.codegen.library.network import Network
-from graphc.codegen.library.form import Form
 from graphc.codegen.library.radix import Radix, scratch
 from graphc.codegen.library.rank import Ranks, scatter
+from graphc.codegen.library.records import Records, records_of
 from graphc.codegen.library.samplesort import Samplesort
 from graphc.codegen.library.split import Split
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
-from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import ZERO
 from graphc.ir.node import Node
 from graphc.ir.poly import Poly
@@ -59,21 +59,21 @@ class Sort:
     def is_short(self) -> bool:
         """A network of its own sorts a row."""
         known = self.count.constant
-        return self.is_quick and known is not None and known <= WIDEST * self.lanes
+        return self.is_quick and known is not None and known <= WIDEST * self.records.lanes
 
     @property
     def helpers(self) -> list[Helper]:
-        return [quick.function(self.form, self.features)] if self.is_quick and not self.is_short else []
+        return [quick.function(self.records, self.features)] if self.is_quick and not self.is_short else []
 
     @property
     def split(self) -> Split | None:
         if not self.is_quick or self.is_short:
             return None
-        return Samplesort(self.form, self.rows, self.count, quick.name(self.form)).split
+        return Samplesort(self.records, self.rows, self.count, quick.name(self.records)).split
 
     @property
-    def lanes(self) -> int:
-        return lanes_of(self.form.words[0])
+    def records(self) -> Records:
+        return records_of(self.form)
 
     @property
     def chunk(self) -> Chunk:
@@ -83,7 +83,7 @@ class Sort:
     def scratch(self) -> Poly:
         """A row that quicksort gives up is sorted by digits in the same place: its two arrays are no larger."""
         if self.is_quick:
-            return ZERO if self.form.fits or self.is_short else (self.count * self.form.size + 7) // 8
+            return ZERO if self.records.fits or self.is_short else (self.count * self.records.size + 7) // 8
         return scratch(self.form, self.count) + SHORT * 2
 
     def write(self, f: Routine, rows: tuple[Operand, Operand], arrays: Sequence[Operand], scratch: Operand) -> None:
@@ -97,11 +97,12 @@ class _Rows:
         self.form, self.keys = sort.form, sort.form.keys
         self.lanes = lanes_of(self.keys.held)
         self.count = f.i.value(sort.count)
-        self.result = sort.form.result
+        if sort.is_quick:
+            self.records = sort.records
 
     def row(self, row: Operand) -> None:
         f, start = self.f, self.f.mul(row, self.count)
-        source, target = at(f, self.source, self.keys.bits, start), at(f, self.target, self.result, start)
+        source, target = at(f, self.source, self.keys.bits, start), at(f, self.target, "i64" if self.form.positions else self.keys.bits, start)
         if self.sort.is_short:
             return self.by_network(source, target)
         if self.sort.is_quick:
@@ -112,26 +113,33 @@ class _Rows:
     # ------------------------------------------------------------------------------------------ records of one word
 
     def by_network(self, source: Operand, target: Operand) -> None:
-        f, word, lanes = self.f, self.form.words[0], self.sort.lanes
-        none = f.b.number(-1, word, lanes)
+        f, records, lanes = self.f, self.records, self.records.lanes
+        none = f.b.number(records.greatest, records.word, lanes)
+        missing = f.number(0)
+
+        def mask(v: int) -> Operand | None:
+            return f.first_lanes(lanes, f.sub(self.count, v * lanes))
 
         def load(v: int) -> Operand:
-            mask = f.first_lanes(lanes, f.sub(self.count, v * lanes))
-            record = self.form.take(f, source, f.number(v * lanes), lanes, mask)
-            return record if mask is None else f.b.select(mask, record, none)
+            nonlocal missing
+            start, inside = f.number(v * lanes), mask(v)
+            x = records.load(f, source, start, lanes, inside)
+            missing = f.add(missing, records.missing(f, x))
+            record = records.of(f, x, start)
+            return record if inside is None else f.b.select(inside, record, none)
 
-        def store(v: int, records: Operand) -> None:
-            mask = f.first_lanes(lanes, f.sub(self.count, v * lanes))
-            f.store(self.form.value(f, records), at(f, target, self.result, f.number(v * lanes)), mask)
+        def store(v: int, record: Operand) -> None:
+            f.store(records.value(f, record), at(f, target, records.result, f.number(v * lanes)), mask(v))
 
         Network(f, lanes).sort_up_to(WIDEST, self.count, load, store)
+        records.mend(f, target, self.count, missing, f.number(0), self.count)
 
     def by_division(self, source: Operand, target: Operand) -> None:
-        f = self.f
-        keys = target if self.form.fits else self.memory
-
-        self.form.take_all(f, source, keys, 0, self.count)
-        f.call(quick.name(self.form), keys, target, self.count)
+        f, records = self.f, self.records
+        keys = target if records.fits else self.memory
+        missing = records.take_all(f, source, keys, 0, self.count)
+        f.call(quick.name(records), keys, target, self.count)
+        records.mend(f, target, self.count, missing, f.number(0), self.count)
 
     # -------------------------------------------------------------------------------------------- any other records
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from graphc.codegen.gemm.routine import Helper, Routine
 from graphc.codegen.library.elements import at, lanes_of
-from graphc.codegen.library.keys import Keys
 from graphc.codegen.library.form import Form
+from graphc.codegen.library.keys import Keys
 from graphc.codegen.library.radix import Radix, scratch
 from graphc.codegen.library.rank import Ranks, scatter
 from graphc.codegen.library.sort import PIECES, SHORT
