@@ -172,8 +172,8 @@ class LibraryKernel:
         split = self.split
         applies = split.applies(f) if split else f.b.number(0, "bool")
         if self.does_rows:
-            count = f.b.select(applies, f.number(0), f.i.count(self.body.chunk)) if split else f.i.count(self.body.chunk)
-            self._share(f, "p0", "%words", count)
+            rows = f.i.count(self.body.chunk)
+            f.when(f.b.not_(applies), lambda: self._share(f, "p0", "%words", rows))
         if split:
             told = f.b.ordered("ptr", 1, "alloca [2 x i64], align 8")
             f.tell(told, WORDS, f.given["words"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphc.codegen.gemm.routine import Offset, Routine
 from graphc.codegen.library.elements import at, lanes_of
 from graphc.codegen.library.form import Form
 from graphc.codegen.library.keys import Keys
+from graphc.codegen.llvm.emit_loop import write_loop
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.records import dataclass
@@ -70,9 +73,14 @@ class Records:
         places = f.b.add(f.b.spread(i, x.lanes), f.i.iota(x.lanes)) if x.lanes > 1 else i
         return self.form.record(f, self.keys.of(f, f.b.cast(x, self.keys.held)), places)[0]
 
-    def missing(self, f: Routine, x: Operand) -> Operand:
-        """How many of the elements are left out of the order, until `mend` puts them into the result."""
-        return f.number(0)
+    def odd(self, f: Routine, x: Operand, counts: list[Operand]) -> list[Operand]:
+        """Counts of elements that their records do not tell apart, with those of a vector; `mend` puts them right."""
+        return counts
+
+    @property
+    def oddities(self) -> int:
+        """How many kinds of them there are."""
+        return 0
 
     def value(self, f: Routine, record: Operand) -> Operand:
         """What is stored for it."""
@@ -98,27 +106,36 @@ class Records:
         """The record of element i."""
         return self.of(f, self.load(f, source, i), i)
 
-    def take_all(self, f: Routine, source: Operand, target: Operand, lo: Offset, hi: Offset) -> Operand:
-        """The records of some elements; gives how many are missing."""
+    def take_all(self, f: Routine, source: Operand, target: Operand, lo: Offset, hi: Offset) -> list[Operand]:
+        """The records of some elements; gives the counts of odd ones."""
 
-        def some(i: Operand, missing: list[Operand]) -> list[Operand]:
+        def some(i: Operand, counts: list[Operand]) -> list[Operand]:
             mask = f.first_lanes(self.lanes, f.sub(hi, i))
             x = self.load(f, source, i, self.lanes, mask)
             f.store(self.of(f, x, i), at(f, target, self.word, i), mask)
-            return [f.add(missing[0], self.missing(f, x))]
+            return self.odd(f, x, counts)
 
-        return f.loop(lo, hi, self.lanes, some, [f.number(0)])[0]
+        return f.loop(lo, hi, self.lanes, some, [f.number(0)] * self.oddities)
 
-    def mend(self, f: Routine, target: Operand, count: Operand, missing: Operand, lo: Operand, hi: Operand) -> None:
-        """Put what is missing from a row of so many items into the results lo .. hi - 1."""
+    def mend(self, f: Routine, row: Results, counts: Sequence[Operand]) -> None:
+        """Put the odd elements of a row into a part of its results."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Numbers lo .. hi - 1 of `count` at `target`."""
+
+    target: Operand
+    count: Operand
+    lo: Operand
+    hi: Operand
 
 
 class Reals(Records):
-    """Floats, negated where the order is descending.
+    """Floats, negated where the order is descending: minima of floats take half the time of those of integers.
 
-    NaN is replaced by an infinity that belongs where it goes, counted, and written at the end.
-
-    Minima of floats take half the time of those of integers.
+    NaN is replaced by an infinity that belongs where it goes, -0 by 0.  Both are counted and written at the end, -0 before
+    0, so that every bit of the result is known whatever way it was sorted.
     """
 
     @property
@@ -137,31 +154,71 @@ class Reals(Records):
     def greatest(self) -> float:
         return float("inf")
 
+    @property
+    def oddities(self) -> int:
+        return 2
+
     def of(self, f: Routine, x: Operand, i: Operand) -> Operand:
         b, down = f.b, self.keys.descending
-        return b.select(b.isnan(x), -self.greatest if down else self.greatest, b.neg(x) if down else x)
+        number = b.add(b.neg(x) if down else x, 0.0)
+        return b.select(b.isnan(x), -self.greatest if down else self.greatest, number)
 
-    def missing(self, f: Routine, x: Operand) -> Operand:
-        is_nan = f.b.isnan(x)
-        return f.b.cast(is_nan if x.lanes == 1 else f.b.count(is_nan), "i64")
+    def odd(self, f: Routine, x: Operand, counts: list[Operand]) -> list[Operand]:
+        """NaN, and -0."""
+        b = f.b
+        is_nan, is_negative_zero = b.isnan(x), b.eq(b.bits(x), 1 << 8 * self.size - 1)
+
+        def count(before: list[Operand]) -> list[Operand]:
+            kinds = is_nan, is_negative_zero
+            return [f.add(n, b.cast(b.count(kind), "i64")) for n, kind in zip(before, kinds, strict=True)]
+
+        return f.changed(b.any(b.or_(is_nan, is_negative_zero)), count, counts)
 
     def value(self, f: Routine, record: Operand) -> Operand:
-        return f.b.neg(record) if self.keys.descending else record
+        """A difference, since no zero may become -0."""
+        return f.b.sub(0.0, record) if self.keys.descending else record
 
     def above(self, f: Routine, record: Operand) -> Operand:
         """By the order of the bits, in which 0 comes after -0."""
         b, keys = f.b, Keys(self.keys.dtype, descending=False, apart=True)
-        bits = b.cast(b.bits(b.add(record, 0.0)), keys.held)
+        bits = b.cast(b.bits(record), keys.held)
         return b.real(keys.value(f, b.add(keys.of(f, bits), 1)))
 
-    def mend(self, f: Routine, target: Operand, count: Operand, missing: Operand, lo: Operand, hi: Operand) -> None:
+    def mend(self, f: Routine, row: Results, counts: Sequence[Operand]) -> None:
+        nans, zeros = counts
+        lo, hi = row.lo, row.hi
         if self.keys.descending:
-            hi = f.least(hi, missing)
+            hi = f.least(hi, nans)
         else:
-            lo = f.most(lo, f.sub(count, missing))
+            lo = f.most(lo, f.sub(row.count, nans))
+        self.fill(f, row.target, lo, hi, float("nan"))
+        f.when(f.less(0, zeros), lambda: self.mend_zeros(f, row, zeros))
 
+    def mend_zeros(self, f: Routine, row: Results, zeros: Operand) -> None:
+        """All zeros of a row are in the same part."""
+        b = f.b
+
+        def halve(ends: list[Operand]) -> tuple[list[Operand], Operand]:
+            lo, hi = ends
+            middle = f.div(f.add(lo, hi), 2)
+            x = self.load(f, row.target, middle)
+            is_before = b.gt(x, 0.0) if self.keys.descending else b.lt(x, 0.0)
+            if self.keys.descending:
+                is_before = b.or_(is_before, b.isnan(x))
+            lo, hi = b.select(is_before, f.add(middle, 1), lo), b.select(is_before, hi, middle)
+            return [lo, hi], f.less(lo, hi)
+
+        start, _ = write_loop(b, f.less(row.lo, row.hi), [row.lo, row.hi], halve)
+
+        def inside() -> None:
+            is_zero = b.eq(self.load(f, row.target, start), 0.0)
+            f.when(is_zero, lambda: self.fill(f, row.target, start, f.add(start, zeros), -0.0))
+
+        f.when(f.less(start, row.hi), inside)
+
+    def fill(self, f: Routine, target: Operand, lo: Operand, hi: Operand, value: float) -> None:
         def some(i: Operand) -> None:
-            nan = f.b.number(float("nan"), self.word, self.lanes)
-            f.store(nan, at(f, target, self.word, i), f.first_lanes(self.lanes, f.sub(hi, i)))
+            number = f.b.number(value, self.word, self.lanes)
+            f.store(number, at(f, target, self.word, i), f.first_lanes(self.lanes, f.sub(hi, i)))
 
         f.each(lo, hi, some, self.lanes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from graphc.codegen.gemm.routine import Routine
 from graphc.codegen.library.division import Division
 from graphc.codegen.library.elements import at
-from graphc.codegen.library.records import Records
+from graphc.codegen.library.records import Records, Results
 from graphc.codegen.library.split import Part, Split, Stage
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
@@ -20,6 +20,7 @@ from graphc.records import dataclass
 PIECE = 1 << 14  # items of a piece, where there are not too many
 MOST = 32  # pieces
 SAMPLES = 8  # for each piece
+AHEAD = 32  # lines of the next section that are fetched while one is copied
 GOLDEN = 0x9E37_79B9  # of 2**32: multiples of the golden ratio are evenly spread, whatever their number
 
 
@@ -49,14 +50,14 @@ class Samplesort:
 
     @property
     def shared(self) -> Poly:
-        """Samples and what they stand for, bounds of parts and missing items in each piece, records, and where results are smaller, records in order."""
+        """Samples and what they stand for, bounds of parts and odd items in each piece, records, and where results are smaller, records in order."""
         array = (self.count * ITEMSIZE[self.word] + 7) // 8
         return array * (1 if self.records.fits else 2) + self._before
 
     @property
     def _before(self) -> int:
         """Words ahead of the records."""
-        return 2 * self._samples + self._bounds + self.chunk.pieces
+        return 2 * self._samples + self._bounds + self.records.oddities * self.chunk.pieces
 
     @property
     def _samples(self) -> int:
@@ -66,14 +67,14 @@ class Samplesort:
     def _bounds(self) -> int:
         return self.chunk.pieces * (self.chunk.pieces + 1)
 
-    def missing(self, f: Routine, part: Part) -> Operand:
-        """How many items each piece has counted as missing."""
-        return f.offset(part.shared, 8 * (2 * self._samples + self._bounds))
+    def odd(self, f: Routine, part: Part, piece: Operand, kind: int) -> Operand:
+        """Where a piece tells how many items of a kind it has."""
+        start = 2 * self._samples + self._bounds + kind * self.chunk.pieces
+        return at(f, part.shared, "i64", f.add(start, piece))
 
     def bounds(self, f: Routine, part: Part, piece: Operand) -> Operand:
         """Where the parts begin in a piece, and their end."""
-        place = f.add(2 * self._samples, f.mul(piece, f.add(part.pieces, 1)))
-        return at(f, part.shared, "i64", place)
+        return at(f, part.shared, "i64", f.add(2 * self._samples, f.mul(piece, f.add(part.pieces, 1))))
 
     def array(self, f: Routine, part: Part) -> Operand:
         return f.offset(part.shared, 8 * self._before)
@@ -115,37 +116,51 @@ class Samplesort:
         lanes, source = self.records.lanes, self.source(f, part)
         lo, hi = f.i.bounds(self.chunk, part.piece, part.pieces)
         array, bounds = self.array(f, part), self.bounds(f, part, part.piece)
-        missing = self.records.take_all(f, source, array, lo, hi)
-        f.store(missing, at(f, self.missing(f, part), "i64", part.piece))
+        for kind, count in enumerate(self.records.take_all(f, source, array, lo, hi)):
+            f.store(count, self.odd(f, part, part.piece, kind))
         f.store(f.number(0), bounds)
         f.store(f.sub(hi, lo), at(f, bounds, "i64", part.pieces))
         division = Division(f, at(f, array, self.word, lo), self.word, lanes)
         division.by_tree(bounds, part.shared, part.pieces, 1 << (self.chunk.pieces - 1).bit_length())
 
     def collect(self, f: Routine, part: Part) -> None:
-        """All pieces of a part side by side, which are sorted then."""
-        array, (keys, target) = self.array(f, part), self.place(f, part)
+        """All sections of a part side by side, which are sorted then."""
+        keys, target = self.place(f, part)
 
-        def section(c: Operand) -> tuple[Operand, Operand]:
-            mine = at(f, self.bounds(f, part, c), "i64", part.piece)
-            return f.load(mine, "i64", 1), f.load(f.offset(mine, 8), "i64", 1)
-
-        (start,) = f.loop(0, part.pieces, 1, lambda c, s: [f.add(s[0], section(c)[0])], [f.number(0)])
+        def before(c: Operand, start: list[Operand]) -> list[Operand]:
+            return [f.add(start[0], self.ends(f, part, c)[0])]
 
         def copy(c: Operand, end: list[Operand]) -> list[Operand]:
-            lo, hi = section(c)
-            first = f.i.bounds(self.chunk, c, part.pieces)[0]
-            self.copy(f, at(f, array, self.word, f.add(first, lo)), at(f, keys, self.word, end[0]), f.sub(hi, lo))
-            return [f.add(end[0], f.sub(hi, lo))]
+            source, size = self.section(f, part, c)
+            following, _ = self.section(f, part, f.least(f.add(c, 1), f.sub(part.pieces, 1)))
+            for line in range(AHEAD):
+                f.prefetch(f.offset(following, 64 * line))
+            self.copy(f, source, at(f, keys, self.word, end[0]), size)
+            return [f.add(end[0], size)]
 
+        (start,) = f.loop(0, part.pieces, 1, before, [f.number(0)])
         (end,) = f.loop(0, part.pieces, 1, copy, [start])
         own, result = at(f, keys, self.word, start), at(f, target, self.records.result, start)
         f.call(self.sorter, own, result, f.sub(end, start))
-        missing = f.loop(0, part.pieces, 1, lambda c, n: [f.add(n[0], self.missed(f, part, c))], [f.number(0)])
-        self.records.mend(f, target, f.i.value(self.count), missing[0], start, end)
+        counts = [self.total(f, part, kind) for kind in range(self.records.oddities)]
+        self.records.mend(f, Results(target, f.i.value(self.count), start, end), counts)
 
-    def missed(self, f: Routine, part: Part, piece: Operand) -> Operand:
-        return f.load(at(f, self.missing(f, part), "i64", piece), "i64", 1)
+    def ends(self, f: Routine, part: Part, c: Operand) -> tuple[Operand, Operand]:
+        """Where the part lies in a piece."""
+        lo = at(f, self.bounds(f, part, c), "i64", part.piece)
+        return f.load(lo, "i64", 1), f.load(f.offset(lo, 8), "i64", 1)
+
+    def section(self, f: Routine, part: Part, c: Operand) -> tuple[Operand, Operand]:
+        """The records of the part in a piece, and how many there are."""
+        lo, hi = self.ends(f, part, c)
+        first, _ = f.i.bounds(self.chunk, c, part.pieces)
+        return at(f, self.array(f, part), self.word, f.add(first, lo)), f.sub(hi, lo)
+
+    def total(self, f: Routine, part: Part, kind: int) -> Operand:
+        def more(c: Operand, n: list[Operand]) -> list[Operand]:
+            return [f.add(n[0], f.load(self.odd(f, part, c, kind), "i64", 1))]
+
+        return f.loop(0, part.pieces, 1, more, [f.number(0)])[0]
 
     def copy(self, f: Routine, source: Operand, target: Operand, count: Operand) -> None:
         lanes = self.records.lanes

@@ -16,7 +16,7 @@ from graphc.codegen.library.keys import Keys
 from graphc.codegen.library.network import Network
 from graphc.codegen.library.radix import Radix, scratch
 from graphc.codegen.library.rank import Ranks, scatter
-from graphc.codegen.library.records import Records, records_of
+from graphc.codegen.library.records import Records, Results, records_of
 from graphc.codegen.library.samplesort import Samplesort
 from graphc.codegen.library.split import Split
 from graphc.codegen.llvm.writer import Operand
@@ -115,16 +115,16 @@ class _Rows:
     def by_network(self, source: Operand, target: Operand) -> None:
         f, records, lanes = self.f, self.records, self.records.lanes
         none = f.b.number(records.greatest, records.word, lanes)
-        missing = f.number(0)
+        counts = [f.number(0)] * records.oddities
 
         def mask(v: int) -> Operand | None:
             return f.first_lanes(lanes, f.sub(self.count, v * lanes))
 
         def load(v: int) -> Operand:
-            nonlocal missing
+            nonlocal counts
             start, inside = f.number(v * lanes), mask(v)
             x = records.load(f, source, start, lanes, inside)
-            missing = f.add(missing, records.missing(f, x))
+            counts = records.odd(f, x, counts)
             record = records.of(f, x, start)
             return record if inside is None else f.b.select(inside, record, none)
 
@@ -132,14 +132,14 @@ class _Rows:
             f.store(records.value(f, record), at(f, target, records.result, f.number(v * lanes)), mask(v))
 
         Network(f, lanes).sort_up_to(WIDEST, self.count, load, store)
-        records.mend(f, target, self.count, missing, f.number(0), self.count)
+        records.mend(f, Results(target, self.count, f.number(0), self.count), counts)
 
     def by_division(self, source: Operand, target: Operand) -> None:
         f, records = self.f, self.records
         keys = target if records.fits else self.memory
-        missing = records.take_all(f, source, keys, 0, self.count)
+        counts = records.take_all(f, source, keys, 0, self.count)
         f.call(quick.name(records), keys, target, self.count)
-        records.mend(f, target, self.count, missing, f.number(0), self.count)
+        records.mend(f, Results(target, self.count, f.number(0), self.count), counts)
 
     # -------------------------------------------------------------------------------------------- any other records
 
