@@ -59,4 +59,3 @@ def rounds(f: Routine, name: str, cut: Cut, parts: Offset, pieces: Offset) -> No
         f.each(0, f.most(f.i.value(cut.product.k), 1), block, cut.depth)
 
     f.each(0, math.prod(cut.product.batch), matrix)
-

@@ -1,8 +1,8 @@
 """Keys divided in place, from both ends, by vectors: for targets that can store chosen lanes together.
 
 A block of vectors at each end is held in registers, so that there is room at both.  The next block is always read
-where there is less room; then either end has room for all of it.  What was held goes last.  Writing where was read
-just before keeps to lines that are in the nearest cache: half the time of dividing into another array.  Bramas, "A Novel
+where there is less room; then either end has room for all of it.  What was held goes last.  What is written was read
+just before, so its lines are in the nearest cache: dividing into another array takes twice as long.  Bramas, "A Novel
 Hybrid Quicksort Algorithm Vectorized using AVX-512" (2017).
 """
 
@@ -21,6 +21,21 @@ VECTORS = 4  # of a block
 
 
 @dataclass(frozen=True)
+class Cuts:
+    """Part j has the keys from pivots[j] on that are below pivots[j + 1], and goes from bounds[j] to bounds[j + 1].
+
+    There are up to `widest` parts, a power of two; the outer bounds are given, and pivots 1 .. parts - 1, rising.  What
+    has at most `least` keys stays together, in one of its parts.
+    """
+
+    bounds: Operand
+    pivots: Operand
+    parts: Offset
+    widest: int
+    least: int = 0
+
+
+@dataclass(frozen=True)
 class Division:
     """Of an array of numbers, none of which is NaN."""
 
@@ -33,33 +48,26 @@ class Division:
     def block(self) -> int:
         return self.lanes * VECTORS
 
-    def by_tree(self, bounds: Operand, pivots: Operand, parts: Offset, widest: int, least: int = 0) -> None:
-        """Part j has the keys from pivots[j] on that are below pivots[j + 1], and goes from bounds[j] to bounds[j + 1].
-
-        There are up to `widest` parts; the outer bounds are given, and pivots 1 .. parts - 1, rising.  What has at most
-        `least` keys is left together in one of its parts.
-        """
+    def by_tree(self, cuts: Cuts) -> None:
+        """The middle pivot first, then in each half the middle one of it."""
         f = self.f
 
         def level(values: list[Operand]) -> tuple[list[Operand], Operand]:
             (step,) = values
-            f.each(step, parts, lambda j: self._node(bounds, pivots, j, step, parts, least), f.mul(step, 2))
+            f.each(step, cuts.parts, lambda j: self._cut(cuts, j, step), f.mul(step, 2))
             half = f.div(step, 2)
             return [half], f.less(0, half)
 
-        write_loop(f.b, f.b.number(1, "bool"), [f.number(widest // 2)], level)
+        write_loop(f.b, f.b.number(1, "bool"), [f.number(cuts.widest // 2)], level)
 
-    def _node(self, bounds: Operand, pivots: Operand, j: Operand, step: Operand, parts: Offset, least: int) -> None:
+    def _cut(self, cuts: Cuts, j: Operand, step: Operand) -> None:
         f = self.f
-        lo = f.load(at(f, bounds, "i64", f.sub(j, step)), "i64", 1)
-        hi = f.load(at(f, bounds, "i64", f.least(f.add(j, step), parts)), "i64", 1)
-        pivot = f.load(at(f, pivots, self.word, j), self.word, 1)
-        middle = lo
-        if least:
-            (middle,) = f.changed(f.less(least, f.sub(hi, lo)), lambda _: [self.divide(lo, hi, pivot)], [lo])
-        else:
-            middle = self.divide(lo, hi, pivot)
-        f.store(middle, at(f, bounds, "i64", j))
+        lo = f.load(at(f, cuts.bounds, "i64", f.sub(j, step)), "i64", 1)
+        hi = f.load(at(f, cuts.bounds, "i64", f.least(f.add(j, step), cuts.parts)), "i64", 1)
+        pivot = f.load(at(f, cuts.pivots, self.word, j), self.word, 1)
+        is_long = f.less(cuts.least, f.sub(hi, lo))
+        (middle,) = f.changed(is_long, lambda _: [self.divide(lo, hi, pivot)], [lo])
+        f.store(middle, at(f, cuts.bounds, "i64", j))
 
     def divide(self, lo: Operand, hi: Operand, pivot: Operand) -> Operand:
         """Keys below the pivot first; gives where the others begin."""

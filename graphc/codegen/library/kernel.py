@@ -89,7 +89,7 @@ class LibraryKernel:
         return (*self.arrays, *self._work())
 
     def _work(self) -> Iterator[Buffer]:
-        if self.does_rows and self.body.scratch != ZERO:
+        if self.body.scratch != ZERO:
             yield Buffer(SCRATCH, "u64", "work", self.body.scratch, chunk=self.body.chunk)
         if split := self.split:
             yield Buffer(SHARED, "u64", "work", split.shared)
@@ -98,11 +98,6 @@ class LibraryKernel:
     def split(self) -> Split | None:
         split = self.body.split
         return split if split and split.is_possible else None
-
-    @property
-    def does_rows(self) -> bool:
-        """There are calls in which whole rows are done."""
-        return not (self.split and self.split.is_sure)
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -125,7 +120,7 @@ class LibraryKernel:
 
     def code(self, features: frozenset[str]) -> Code:
         """The functions of pieces, and the one that shares them out; for the target that the kernel was made for."""
-        pieces = [*self._rows(), *self._stages()]
+        pieces = [self._rows(), *self._stages()]
         own, used = [*pieces, self._driver()], self.body.helpers
         declarations = frozenset[str]().union(*(h.declarations for h in (*own, *used)))
         return Code(self.name, "\n".join(h.text for h in own), declarations, frozenset(h.text for h in used))
@@ -141,10 +136,8 @@ class LibraryKernel:
         held = [f.word(n, "ptr") for n in range(len(self.arrays))]
         return [held[k] for k in self.slots]
 
-    def _rows(self) -> Iterator[Helper]:
+    def _rows(self) -> Helper:
         """A chunk of rows."""
-        if not self.does_rows:
-            return
         f, body = Routine(f"{self.name}.p0", PIECE, self.features), self.body
         self._read_dims(f)
         c, count = (f.b.cast(f.given[n], "i64") for n in ("c", "count"))
@@ -153,16 +146,19 @@ class LibraryKernel:
             size = f.mul(f.i.value(body.scratch), ITEMSIZE["u64"])
             scratch = f.offset(f.word(self._slot(SCRATCH), "ptr"), f.mul(c, size))
         body.write(f, f.i.bounds(body.chunk, c, count), self._operands(f), scratch)
-        yield f.helper()
+        return f.helper()
 
     def _stages(self) -> Iterator[Helper]:
         """A piece of a row; the function is told the words of the kernel, and which row."""
-        for n, stage in enumerate(self.split.stages if self.split else ()):
+        split = self.split
+        if not split:
+            return
+        for n, stage in enumerate(split.stages):
             f = Routine(f"{self.name}.s{n}", PIECE, self.features)
             row = f.word(ROW, "i64")
             f.given["words"] = f.word(WORDS, "ptr")
             self._read_dims(f)
-            piece, pieces = f.b.cast(f.given["c"], "i64"), f.i.count(self.split.chunk)
+            piece, pieces = f.b.cast(f.given["c"], "i64"), f.i.count(split.chunk)
             stage.write(f, Part(row, piece, pieces, self._operands(f), f.word(self._slot(SHARED), "ptr")))
             yield f.helper()
 
@@ -170,10 +166,12 @@ class LibraryKernel:
         f = Routine(self.name, [("words", "ptr"), ("fork", "ptr")], self.features)
         self._read_dims(f)
         split = self.split
-        applies = split.applies(f) if split else f.b.number(0, "bool")
-        if self.does_rows:
-            rows = f.i.count(self.body.chunk)
-            f.when(f.b.not_(applies), lambda: self._share(f, "p0", "%words", rows))
+        applies = f.b.number(0, "bool")
+        if split:
+            has_threads = f.b.emit("bool", 1, "icmp ne ptr %fork, null")
+            applies = f.b.and_(split.applies(f), has_threads) if not split.is_sure else has_threads
+        rows = f.i.count(self.body.chunk)
+        f.when(f.b.not_(applies), lambda: self._share(f, "p0", "%words", rows))
         if split:
             told = f.b.ordered("ptr", 1, "alloca [2 x i64], align 8")
             f.tell(told, WORDS, f.given["words"])

@@ -20,9 +20,9 @@ class Order:
 
     b: Builder
 
-    def pair(self, x: Operand, y: Operand, odd=0) -> tuple[Operand, Operand]:
+    def pair(self, x: Operand, y: Operand) -> tuple[Operand, Operand]:
         """The lower ones, and the higher ones."""
-        if self.is_compared(x) or (odd and x.dtype == 'u32'):
+        if self.is_compared(x):
             is_lower = self.is_lower(x, y)
             return self.b.select(is_lower, x, y), self.b.select(is_lower, y, x)
         return self.lower(x, y), self.higher(y, x)

@@ -8,7 +8,7 @@ left to heapsort: Musser, "Introspective Sorting and Selection Algorithms" (1997
 from __future__ import annotations
 
 from graphc.codegen.gemm.routine import Helper, Routine
-from graphc.codegen.library.division import Division, table
+from graphc.codegen.library.division import Cuts, Division, table
 from graphc.codegen.library.elements import at
 from graphc.codegen.library.heap import Heap
 from graphc.codegen.library.merge import Merge
@@ -87,21 +87,21 @@ class Quick:
             f.store(pivot, at(f, self.pivots, self.word, f.number(k)))
         f.store(lo, self.bounds)
         f.store(hi, at(f, self.bounds, "i64", f.number(WAYS)))
-        Division(f, self.keys, self.word, self.lanes).by_tree(
-            self.bounds, self.pivots, f.number(WAYS), WAYS, self.short
-        )
+        cuts = Cuts(self.bounds, self.pivots, WAYS, WAYS, self.short)
+        Division(f, self.keys, self.word, self.lanes).by_tree(cuts)
         ends = [f.load(at(f, self.bounds, "i64", f.number(k)), "i64", 1) for k in range(WAYS + 1)]
-        return self.wait(self.without_equals(ends, is_heavy, b.eq(middle, self.records.greatest)), f.sub(left, 1), depth)
+        parts = self.without_equals(ends, is_heavy, b.eq(middle, self.records.greatest))
+        return self.wait(parts, f.sub(left, 1), depth)
 
     def without_equals(self, ends: list[Operand], is_heavy: Operand, is_last: Operand) -> list[tuple[Operand, Operand]]:
         """The parts; where the third has equals only, it is done.  Above the last key there is none."""
         f, b = self.f, self.f.b
         done = b.select(is_last, ends[4], ends[3])
-        f.when(is_heavy, lambda: self.give(at(f, self.keys, self.word, ends[2]), ends[2], f.sub(done, ends[2])))
-        parts = list(zip(ends, ends[1:], strict=False))
-        parts[2] = ends[2], b.select(is_heavy, ends[2], ends[3])
-        parts[3] = b.select(is_heavy, done, ends[3]), ends[4]
-        return parts
+        equals = at(f, self.keys, self.word, ends[2])
+        f.when(is_heavy, lambda: self.give(equals, ends[2], f.sub(done, ends[2])))
+        third = ends[2], b.select(is_heavy, ends[2], ends[3])
+        fourth = b.select(is_heavy, done, ends[3]), ends[4]
+        return [(ends[0], ends[1]), (ends[1], ends[2]), third, fourth]
 
     def wait(self, parts: list[tuple[Operand, Operand]], left: Operand, depth: Operand) -> Operand:
         f = self.f
@@ -115,9 +115,20 @@ class Quick:
         f, vectors = self.f, SAMPLES // self.lanes
         step = f.div(f.sub(hi, lo), SAMPLES)
         firsts = [f.add(lo, f.mul(step, v * self.lanes)) for v in range(vectors)]
-        ordered = Network(f, self.lanes).sort([gathered(f, self.keys, self.word, self.lanes, x, step) for x in firsts])
+        ordered = Network(f, self.lanes).sort([self.gathered(x, step) for x in firsts])
         where = [SAMPLES * k // WAYS for k in range(1, WAYS)]
         return [f.b.lane(ordered[k // self.lanes], k % self.lanes) for k in where]
+
+    def gathered(self, first: Operand, step: Operand) -> Operand:
+        """keys[first], keys[first + step] ..."""
+        b, item, lanes = self.f.b, item_type(self.word), self.lanes
+        where = b.add(b.spread(first, lanes), b.mul(self.f.i.iota(lanes), b.spread(step, lanes)))
+        places = b.emit("ptr", lanes, f"getelementptr {item}, {self.keys}, {where}", where)
+        mask, held = b.number(1, "bool", lanes), b.number(0, self.word, lanes)
+        name = f"llvm.masked.gather.{suffix(item, lanes)}.{suffix('ptr', lanes)}"
+        b.declare(name, held.type, places.type, "i32 immarg", mask.type, held.type)
+        text = f"call {held.type} @{name}({places}, i32 {ITEMSIZE[self.word]}, {mask}, {held.type} poison)"
+        return b.ordered(self.word, lanes, text)
 
     # ----------------------------------------------------------------------------------------------- sorted parts
 
@@ -128,7 +139,10 @@ class Quick:
         def fill(i: Operand) -> None:
             f.store(self.none, at(f, self.few, self.word, i))
 
-        f.each(0, size, lambda i: self.network(at(f, place, self.word, i), i, f.least(f.sub(size, i), self.lot)), self.lot)
+        def lot(i: Operand) -> None:
+            self.network(at(f, place, self.word, i), i, f.least(f.sub(size, i), self.lot))
+
+        f.each(0, size, lot, self.lot)
         whole = f.mul(f.div(f.add(size, self.lot - 1), self.lot), self.lot)
         f.when(f.less(2 * self.lot, size), lambda: f.each(whole, self.short, fill, self.lanes))
         Merge(f, self.few, self.word, self.lanes, self.lot).all(size)
@@ -166,15 +180,3 @@ class Quick:
             f.store(self.records.value(f, record), at(f, target, self.records.result, i), mask)
 
         f.each(0, size, some, self.lanes)
-
-
-def gathered(f: Routine, keys: Operand, word: str, lanes: int, first: Operand, step: Operand) -> Operand:
-    """keys[first], keys[first + step] ..."""
-    b, item = f.b, item_type(word)
-    where = b.add(b.spread(first, lanes), b.mul(f.i.iota(lanes), b.spread(step, lanes)))
-    places = b.emit("ptr", lanes, f"getelementptr {item}, {keys}, {where}", where)
-    mask, held = b.number(1, "bool", lanes), b.number(0, word, lanes)
-    name = f"llvm.masked.gather.{suffix(item, lanes)}.{suffix('ptr', lanes)}"
-    b.declare(name, held.type, places.type, "i32 immarg", mask.type, held.type)
-    text = f"call {held.type} @{name}({places}, i32 {ITEMSIZE[word]}, {mask}, {held.type} poison)"
-    return b.ordered(word, lanes, text)

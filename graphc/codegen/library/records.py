@@ -134,8 +134,8 @@ class Results:
 class Reals(Records):
     """Floats, negated where the order is descending: minima of floats take half the time of those of integers.
 
-    NaN is replaced by an infinity that belongs where it goes, -0 by 0.  Both are counted and written at the end, -0 before
-    0, so that every bit of the result is known whatever way it was sorted.
+    NaN is replaced by an infinity that belongs where it goes, -0 by 0.  Both are counted and written at the end, -0
+    before 0, so that every bit of the result is known, whatever way it was sorted.
     """
 
     @property

@@ -1,13 +1,12 @@
 """A long row in pieces: keys are divided by splitters, the same for every piece, then what goes together is sorted.
 
-Frazer and McKellar, "Samplesort: A Sampling Approach to Minimal Storage Tree Sorting" (1970).  Pieces and parts are of a
-size that stays in the cache of one processor, so that rows which are larger are sorted faster on one thread too.
+Frazer and McKellar, "Samplesort: A Sampling Approach to Minimal Storage Tree Sorting" (1970).
 """
 
 from __future__ import annotations
 
 from graphc.codegen.gemm.routine import Routine
-from graphc.codegen.library.division import Division
+from graphc.codegen.library.division import Cuts, Division
 from graphc.codegen.library.elements import at
 from graphc.codegen.library.records import Records, Results
 from graphc.codegen.library.split import Part, Split, Stage
@@ -50,7 +49,10 @@ class Samplesort:
 
     @property
     def shared(self) -> Poly:
-        """Samples and what they stand for, bounds of parts and odd items in each piece, records, and where results are smaller, records in order."""
+        """Samples and what they stand for, bounds of parts and odd items in each piece, and all records.
+
+        Where records do not fit into the result, they come in order behind these.
+        """
         array = (self.count * ITEMSIZE[self.word] + 7) // 8
         return array * (1 if self.records.fits else 2) + self._before
 
@@ -121,7 +123,7 @@ class Samplesort:
         f.store(f.number(0), bounds)
         f.store(f.sub(hi, lo), at(f, bounds, "i64", part.pieces))
         division = Division(f, at(f, array, self.word, lo), self.word, lanes)
-        division.by_tree(bounds, part.shared, part.pieces, 1 << (self.chunk.pieces - 1).bit_length())
+        division.by_tree(Cuts(bounds, part.shared, part.pieces, 1 << (self.chunk.pieces - 1).bit_length()))
 
     def collect(self, f: Routine, part: Part) -> None:
         """All sections of a part side by side, which are sorted then."""

@@ -102,7 +102,8 @@ class _Rows:
 
     def row(self, row: Operand) -> None:
         f, start = self.f, self.f.mul(row, self.count)
-        source, target = at(f, self.source, self.keys.bits, start), at(f, self.target, "i64" if self.form.positions else self.keys.bits, start)
+        result = "i64" if self.form.positions else self.keys.bits
+        source, target = at(f, self.source, self.keys.bits, start), at(f, self.target, result, start)
         if self.sort.is_short:
             return self.by_network(source, target)
         if self.sort.is_quick:

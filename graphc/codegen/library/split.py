@@ -1,6 +1,6 @@
 """Long rows, when there are few: each is cut in pieces, and done in several stages, one after the other.
 
-Whether a row is cut, and in how many pieces, depends on the shape alone.
+In how many pieces depends on the shape alone.  On one thread rows are done whole where that gives the same bits.
 """
 
 from __future__ import annotations
