@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.codegen.library import quick, samplesort
+from graphc.codegen.library import quick, samplesort, scan
 from graphc.codegen.library.kernel import LibraryKernel
 from graphc.codegen.library.split import FEW
 from graphc.codegen.native.engine import host
@@ -137,3 +137,37 @@ def test_few_rows_are_cut_and_many_are_not() -> None:
         assert (kernel.split is not None) == is_cut
     short = compiled("sort", Type("f32", (1, 150)), 2, descending=False).stages.kernels[0]
     assert isinstance(short, LibraryKernel) and short.split is None
+
+
+# --------------------------------------------------------------------------------------------------------- scans
+
+
+@pytest.mark.parametrize("dtype", [d for d in DTYPES if d != "bool"])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "cummax", "cummin"])
+def test_scans(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of pieces of a block each; the sum of what goes before a piece is rounded alike on any number of threads."""
+    monkeypatch.setattr(scan, "PIECE", 64)
+    accuracy = {"f16": 5e-2, "f32": 1e-4, "f64": 1e-12}.get(dtype, 0)
+    near = 1 + 1e-3 * np.random.default_rng(0).standard_normal(9000)
+    x = near.astype(numpy_dtype(dtype)) if dtype in FLOATS else rows(dtype, (9000,))
+    exact = x.astype("f4") if dtype == "f16" else x
+    for reverse in (False, True):
+        for exclusive in [False] if name in ("cummax", "cummin") else [False, True]:
+            attrs = {"axis": 1, "reverse": reverse} | (
+                {"exclusive": exclusive} if name in ("cumsum", "cumprod") else {}
+            )
+            fs = on_threads(name, Type(dtype, (Dim("rows"), Dim("n"))), **attrs)
+            for shape in ((1, 0), (1, 63), (1, 64), (1, 333), (3, 1500), (1, 9000), (FEW, 200)):
+                part = np.resize(x, shape)
+                want = primitive(name)(np.resize(exact, shape), **attrs)
+                np.testing.assert_allclose(same(fs, part), want, rtol=accuracy, atol=1e-6 if dtype == "f16" else 0)
+
+
+def test_a_scan_carries_nan_and_infinities_into_all_later_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "PIECE", 64)
+    x = np.full(5000, -0.0)
+    fs = on_threads("cumsum", Type("f64", (5000,)), axis=0, reverse=False, exclusive=False)
+    assert np.signbit(same(fs, x)).all()
+    for odd in (np.nan, np.inf, -np.inf):
+        x[1000] = odd
+        np.testing.assert_array_equal(same(fs, x), np.cumsum(x))
