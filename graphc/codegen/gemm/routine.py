@@ -189,6 +189,12 @@ class Routine:
         self.b.declare(name, "void", value.type, "ptr", "i32 immarg", mask.type)
         self.b.effect(f"call void @{name}({value}, {pointer}, i32 {align}, {mask})")
 
+    def store_chosen(self, value: Operand, pointer: Operand, chosen: Operand) -> None:
+        """The chosen lanes side by side, and nothing behind them."""
+        name = f"llvm.masked.compressstore.{suffix(item_type(value.dtype), value.lanes)}"
+        self.b.declare(name, "void", value.type, "ptr", chosen.type)
+        self.b.effect(f"call void @{name}({value}, ptr align {ITEMSIZE[value.dtype]} {pointer.text}, {chosen})")
+
     def prefetch(self, pointer: Operand, *, write: bool = False) -> None:
         self.b.declare("llvm.prefetch.p0", "void", "ptr", "i32 immarg", "i32 immarg", "i32 immarg")
         self.b.effect(f"call void @llvm.prefetch.p0({pointer}, i32 {int(write)}, i32 3, i32 1)")
@@ -197,6 +203,10 @@ class Routine:
         """What the table of the kernel holds, where a parameter is called `words`."""
         at = self.offset(self.given["words"], 8 * slot)
         return self.b.emit(dtype, 1, f"load {register_type(dtype)}, {at}, align 8", at)
+
+    def tell(self, table: Operand, slot: int, value: Operand) -> None:
+        """Write a word of a table that a function gets as its `words`."""
+        self.b.effect(f"store {value}, {self.offset(table, 8 * slot)}, align 8")
 
     def first_lanes(self, lanes: int, count: Offset) -> Operand | None:
         """The mask of the first lanes; None where it lets all through."""

@@ -47,19 +47,15 @@ class _Told(Walk):
 def rounds(f: Routine, name: str, cut: Cut, parts: Offset, pieces: Offset) -> None:
     """For every matrix and block of k: pack in so many parts, multiply in so many pieces."""
     told = f.b.ordered("ptr", 1, "alloca [3 x i64], align 8")
-    tell(f, told, WORDS, f.given["words"])
+    f.tell(told, WORDS, f.given["words"])
 
     def block(k: Operand) -> None:
-        tell(f, told, STEP, k)
+        f.tell(told, STEP, k)
         for function, count in (("pack", parts), ("p0", pieces)):
             f.b.effect(f"call void {SHARE}(ptr %fork, ptr @{name}.{function}, {told}, {f.number(count)})")
 
     def matrix(q: Operand) -> None:
-        tell(f, told, MATRIX, q)
+        f.tell(told, MATRIX, q)
         f.each(0, f.most(f.i.value(cut.product.k), 1), block, cut.depth)
 
     f.each(0, math.prod(cut.product.batch), matrix)
-
-
-def tell(f: Routine, told: Operand, slot: int, value: Operand) -> None:
-    f.b.effect(f"store {value}, {f.offset(told, 8 * slot)}, align 8")

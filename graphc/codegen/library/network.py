@@ -11,16 +11,21 @@ from collections.abc import Callable
 from functools import partial
 
 from graphc.codegen.gemm.routine import Routine
+from graphc.codegen.library.order import Order
 from graphc.codegen.llvm.writer import Operand
 from graphc.records import dataclass
 
 
 @dataclass(frozen=True)
 class Network:
-    """For keys of one unsigned type."""
+    """For keys of one type."""
 
     f: Routine
     lanes: int
+
+    @property
+    def order(self) -> Order:
+        return Order(self.f.b)
 
     def sort(self, keys: list[Operand]) -> list[Operand]:
         """Vectors, a power of two of them, in order from the first lane of the first to the last of the last."""
@@ -36,23 +41,37 @@ class Network:
 
     def compared(self, keys: list[Operand], change: int, top: int) -> list[Operand]:
         """Keys i and i ^ change in order; `top` is the bit by which the lower index of a pair is known."""
-        count, b = len(keys), self.f.b
+        count = len(keys)
         across, within = change % count, change // count
-        partners = [self.swapped(keys[v ^ across], within) for v in range(count)]
-        out = []
-        for v, (key, partner) in enumerate(zip(keys, partners, strict=True)):
-            if top < count:
-                out.append((b.maximum if v & top else b.minimum)(key, partner))
-            else:
-                out.append(self.either(b.minimum(key, partner), b.maximum(key, partner), top // count))
+        out = list(keys)
+        if top >= count:
+            for v, key in enumerate(keys):
+                out[v] = self.order.either(key, self.swapped(keys[v ^ across], within), self.lacking(top // count))
+            return out
+        for v in (v for v in range(count) if not v & top):
+            low, high = self.order.pair(keys[v], self.swapped(keys[v ^ across], within))
+            out[v], out[v ^ across] = low, self.swapped(high, within)
         return out
 
     def swapped(self, key: Operand, change: int) -> Operand:
         return self.f.b.shuffle(key, [k ^ change for k in range(self.lanes)]) if change else key
 
-    def either(self, low: Operand, high: Operand, bit: int) -> Operand:
-        """The low ones in lanes without the bit, the high ones in those with it."""
-        return self.f.blend(low, high, [k + self.lanes if k & bit else k for k in range(self.lanes)])
+    def lacking(self, bit: int) -> list[bool]:
+        """The lanes without the bit."""
+        return [not k & bit for k in range(self.lanes)]
+
+    def cleaned(self, keys: list[Operand]) -> list[Operand]:
+        """Vectors that rise and then fall, lane after lane, in order."""
+        distance = len(keys) // 2
+        while distance:
+            for v in (v for v in range(len(keys)) if not v & distance):
+                keys[v], keys[v + distance] = self.order.pair(keys[v], keys[v + distance])
+            distance //= 2
+        distance = self.lanes // 2
+        while distance:
+            keys = [self.order.either(k, self.swapped(k, distance), self.lacking(distance)) for k in keys]
+            distance //= 2
+        return keys
 
     def woven(self, keys: list[Operand]) -> list[Operand]:
         """Each round moves a bit of the vector's number to the lanes."""
@@ -66,18 +85,19 @@ class Network:
         return [start + k // 2 + (k % 2) * self.lanes for k in range(self.lanes)]
 
     def sort_up_to(
-        self, most: int, count: Operand, load: Callable[[int], Operand], store: Callable[[int, Operand], None]
-    ) -> None:
+        self, most: int, count: Operand, load: Callable[[int], Operand], store: Callable[[int, Operand], None],
+        least: int = 1,
+    ) -> None:  # fmt: skip
         """Sort up to `most` vectors; load(v) has greatest keys past the end, where store(v, keys) writes none."""
 
         def whole(vectors: int) -> None:
             for v, keys in enumerate(self.sort([load(v) for v in range(vectors)])):
                 store(v, keys)
 
-        f, vectors = self.f, 1
+        f, vectors = self.f, least
         while vectors <= most:
             fits = f.less(count, vectors * self.lanes + 1)
-            fills = f.less(vectors * self.lanes // 2 if vectors > 1 else 0, count)
+            fills = f.less(vectors * self.lanes // 2 if vectors > least else 0, count)
             f.when(_both(f, fits, fills), partial(whole, vectors))
             vectors *= 2
 

@@ -1,196 +1,182 @@
-"""Quicksort of keys with vectors, for targets that can move chosen lanes together.
+"""Quicksort of keys with vectors, in place: one function for all rows, whatever their length.
 
-A part of the row is divided by the median of a few samples: lower keys go to the front in place, the others beside and
-then behind them.  Short parts are sorted by a network.  Bramas, "A Novel Hybrid Quicksort Algorithm Vectorized using
-AVX-512" (2017), has the idea.  Where the samples mislead too often, the row is given up.
+A part is divided in four by quartiles of a few samples; short parts are sorted by a network.  Where more than half of
+the samples are one key, all equals of it are set aside as sorted.  Parts that the samples have misled too often are
+left to heapsort: Musser, "Introspective Sorting and Selection Algorithms" (1997).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from graphc.codegen.gemm.routine import Routine
+from graphc.codegen.gemm.routine import Helper, Routine
+from graphc.codegen.library.division import Cuts, Division, table
 from graphc.codegen.library.elements import at
+from graphc.codegen.library.heap import Heap
+from graphc.codegen.library.merge import Merge
 from graphc.codegen.library.network import Network
+from graphc.codegen.library.records import Records
 from graphc.codegen.llvm.emit_loop import write_loop
-from graphc.codegen.llvm.types import suffix
+from graphc.codegen.llvm.types import item_type, suffix
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.elements import ITEMSIZE
-from graphc.ir.poly import Poly
-from graphc.records import dataclass
 
-VECTORS = 8  # that a network sorts
-TOGETHER = 4  # vectors divided in one step
-PARTS = 64  # that may wait: the smaller part is always done first, so that it has at most half of the rest
-PASSES = 64  # over the row, of which a good division takes log2(items)
-
-Test = Callable[[Operand], Operand]
+VECTORS = 8  # of a lot, which a network sorts
+LOTS = 4  # that are merged; a power of two
+SAMPLES = 16
+WAYS = 4
+DEPTH = 64  # divisions of a part; good ones take log4(items)
+PARTS = (WAYS - 1) * DEPTH + 1  # that wait at most
 
 
-def scratch(count: Poly, word: str, lanes: int) -> Poly:
-    """Words of 64 bits: the keys, what is put beside, each with a vector more, and the parts that wait."""
-    return 2 * ((_bytes(count, word, lanes) + 7) // 8) + 2 * PARTS
+def name(records: Records) -> str:
+    return f"graphc.sort.{records.title}"
 
 
-def _bytes(count: Poly, word: str, lanes: int) -> Poly:
-    return (count + 2 * lanes) * ITEMSIZE[word]
+def function(records: Records, features: frozenset[str]) -> Helper:
+    """`void @name(keys, target, count)`: the records at `keys` sorted, and what they stand for at `target`.
+
+    Both may be one place, if the results are as large as the records.
+    """
+    f = Routine(name(records), [("keys", "ptr"), ("target", "ptr"), ("count", "i64")], features)
+    Quick(f, records).write()
+    return f.helper()
 
 
-@dataclass(frozen=True)
 class Quick:
-    """Sorts `memory`, whose first array holds the keys."""
+    def __init__(self, f: Routine, records: Records) -> None:
+        self.f, self.records, self.word = f, records, records.word
+        self.lanes = records.lanes
+        self.none = f.b.number(records.greatest, self.word, self.lanes)
+        self.keys, self.target, self.count = (f.given[n] for n in ("keys", "target", "count"))
+        self.lot = VECTORS * self.lanes
+        self.short = LOTS * self.lot
+        self.parts, self.bounds = table(f, "i64", 3 * PARTS), table(f, "i64", WAYS + 1)
+        self.pivots, self.few = table(f, self.word, WAYS), table(f, self.word, self.short)
 
-    f: Routine
-    word: str
-    lanes: int
-    longest: Poly
-    memory: Operand
-
-    @property
-    def keys(self) -> Operand:
-        return self.memory
-
-    @property
-    def beside(self) -> Operand:
-        return self._after(1)
-
-    @property
-    def parts(self) -> Operand:
-        return self._after(2)
-
-    def _after(self, arrays: int) -> Operand:
-        words = self.f.div(self.f.i.value(_bytes(self.longest, self.word, self.lanes) + 7), 8)
-        return self.f.offset(self.memory, self.f.mul(words, 8 * arrays))
-
-    def sort(self, count: Operand) -> Operand:
-        """Whether the keys are sorted now."""
+    def write(self) -> None:
         f = self.f
-        self.push(f.number(0), f.number(0), count)
-        fuel = f.mul(count, PASSES)
+        self.push(f.number(0), f.number(0), self.count, f.number(DEPTH))
 
         def once(values: list[Operand]) -> tuple[list[Operand], Operand]:
-            depth, fuel = values
-            depth = f.sub(depth, 1)
-            lo, hi = (f.load(self.place(depth, n), "i64", 1) for n in (0, 1))
+            depth = f.sub(values[0], 1)
+            lo, hi, left = (f.load(self.place(depth, n), "i64", 1) for n in range(3))
             size = f.sub(hi, lo)
-            short = f.less(size, VECTORS * self.lanes + 1)
-            f.when(short, lambda: self.finish(lo, size))
-            (depth,) = f.changed(f.b.not_(short), lambda d: [self.divide(lo, hi, d[0])], [depth])
-            fuel = f.sub(fuel, size)
-            return [depth, fuel], f.b.and_(f.less(0, depth), f.less(0, fuel))
+            long, fresh = f.less(self.short, size), f.less(0, left)
+            f.when(f.b.not_(long), lambda: self.finish(lo, size))
+            f.when(f.b.and_(long, f.b.not_(fresh)), lambda: self.give_up(lo, hi))
+            (depth,) = f.changed(f.b.and_(long, fresh), lambda d: [self.divide(lo, hi, left, d[0])], [depth])
+            return [depth], f.less(0, depth)
 
-        depth, _ = write_loop(f.b, f.b.number(1, "bool"), [f.number(1), fuel], once)
-        return f.less(depth, 1)
+        write_loop(f.b, f.b.number(1, "bool"), [f.number(1)], once)
 
     # ------------------------------------------------------------------------------------------------- the parts
 
     def place(self, depth: Operand, which: int) -> Operand:
-        return self.f.offset(self.parts, self.f.add(self.f.mul(depth, 16), 8 * which))
+        return self.f.offset(self.parts, self.f.add(self.f.mul(depth, 24), 8 * which))
 
-    def push(self, depth: Operand, lo: Operand, hi: Operand) -> None:
-        self.f.store(lo, self.place(depth, 0))
-        self.f.store(hi, self.place(depth, 1))
+    def push(self, depth: Operand, lo: Operand, hi: Operand, left: Operand) -> None:
+        for n, value in enumerate((lo, hi, left)):
+            self.f.store(value, self.place(depth, n))
 
-    def finish(self, lo: Operand, size: Operand) -> None:
-        f, start = self.f, at(self.f, self.keys, self.word, lo)
-        none = f.b.number(-1, self.word, self.lanes)
-
-        def place(v: int) -> tuple[Operand, Operand]:
-            lane = f.i.iota(self.lanes)
-            mask = f.b.lt(lane, f.b.spread(f.sub(size, v * self.lanes), self.lanes))
-            return f.offset(start, v * self.lanes * ITEMSIZE[self.word]), mask
-
-        def load(v: int) -> Operand:
-            pointer, mask = place(v)
-            return f.b.select(mask, f.load(pointer, self.word, self.lanes, mask), none)
-
-        def store(v: int, keys: Operand) -> None:
-            pointer, mask = place(v)
-            f.store(keys, pointer, mask)
-
-        Network(f, self.lanes).sort_up_to(VECTORS, size, load, store)
-
-    def divide(self, lo: Operand, hi: Operand, depth: Operand) -> Operand:
-        """Two parts take the place of one; gives how many wait.  Equals of the least key need no more sorting."""
+    def divide(self, lo: Operand, hi: Operand, left: Operand, depth: Operand) -> Operand:
+        """The parts take the place of one, but those without keys; gives how many wait."""
         f, b = self.f, self.f.b
-        pivot = b.spread(self.pivot(lo, hi), self.lanes)
-        middle = self.partition(lo, hi, lambda key: b.lt(key, pivot))
-        is_least = b.eq(middle, lo)
-        (middle,) = f.changed(is_least, lambda _: [self.partition(lo, hi, lambda key: b.le(key, pivot))], [middle])
-        first = b.select(is_least, middle, lo)
-        left, right = (first, middle), (middle, hi)
-        is_left_long = f.less(f.sub(hi, middle), f.sub(middle, first))
-        for turn, (x, y) in enumerate(((left, right), (right, left))):
-            chosen = [b.select(is_left_long, p, q) for p, q in zip(x, y, strict=True)]
-            self.push(f.add(depth, turn), chosen[0], chosen[1])
-        return f.add(depth, 2)
+        low, middle, high = self.quartiles(lo, hi)
+        is_heavy = b.eq(low, high)
+        above = b.select(is_heavy, self.records.above(f, middle), high)
+        for k, pivot in enumerate((low, middle, above), 1):
+            f.store(pivot, at(f, self.pivots, self.word, f.number(k)))
+        f.store(lo, self.bounds)
+        f.store(hi, at(f, self.bounds, "i64", f.number(WAYS)))
+        cuts = Cuts(self.bounds, self.pivots, WAYS, WAYS, self.short)
+        Division(f, self.keys, self.word, self.lanes).by_tree(cuts)
+        ends = [f.load(at(f, self.bounds, "i64", f.number(k)), "i64", 1) for k in range(WAYS + 1)]
+        parts = self.without_equals(ends, is_heavy, b.eq(middle, self.records.greatest))
+        return self.wait(parts, f.sub(left, 1), depth)
 
-    def pivot(self, lo: Operand, hi: Operand) -> Operand:
-        """The median of keys that are evenly apart."""
+    def without_equals(self, ends: list[Operand], is_heavy: Operand, is_last: Operand) -> list[tuple[Operand, Operand]]:
+        """The parts; where the third has equals only, it is done.  Above the last key there is none."""
         f, b = self.f, self.f.b
-        step = f.div(f.sub(hi, lo), self.lanes)
-        where = b.add(b.spread(lo, self.lanes), b.mul(f.i.iota(self.lanes), b.spread(step, self.lanes)))
-        places = b.emit("ptr", self.lanes, f"getelementptr i{8 * ITEMSIZE[self.word]}, {self.keys}, {where}", where)
-        mask = b.number(1, "bool", self.lanes)
-        held = b.number(0, self.word, self.lanes)
-        name = f"llvm.masked.gather.{suffix(f'i{8 * ITEMSIZE[self.word]}', self.lanes)}.{suffix('ptr', self.lanes)}"
+        done = b.select(is_last, ends[4], ends[3])
+        equals = at(f, self.keys, self.word, ends[2])
+        f.when(is_heavy, lambda: self.give(equals, ends[2], f.sub(done, ends[2])))
+        third = ends[2], b.select(is_heavy, ends[2], ends[3])
+        fourth = b.select(is_heavy, done, ends[3]), ends[4]
+        return [(ends[0], ends[1]), (ends[1], ends[2]), third, fourth]
+
+    def wait(self, parts: list[tuple[Operand, Operand]], left: Operand, depth: Operand) -> Operand:
+        f = self.f
+        for lo, hi in parts:
+            self.push(depth, lo, hi, left)
+            depth = f.add(depth, f.b.cast(f.less(lo, hi), "i64"))
+        return depth
+
+    def quartiles(self, lo: Operand, hi: Operand) -> list[Operand]:
+        """Of keys that are evenly apart."""
+        f, vectors = self.f, SAMPLES // self.lanes
+        step = f.div(f.sub(hi, lo), SAMPLES)
+        firsts = [f.add(lo, f.mul(step, v * self.lanes)) for v in range(vectors)]
+        ordered = Network(f, self.lanes).sort([self.gathered(x, step) for x in firsts])
+        where = [SAMPLES * k // WAYS for k in range(1, WAYS)]
+        return [f.b.lane(ordered[k // self.lanes], k % self.lanes) for k in where]
+
+    def gathered(self, first: Operand, step: Operand) -> Operand:
+        """keys[first], keys[first + step] ..."""
+        b, item, lanes = self.f.b, item_type(self.word), self.lanes
+        where = b.add(b.spread(first, lanes), b.mul(self.f.i.iota(lanes), b.spread(step, lanes)))
+        places = b.emit("ptr", lanes, f"getelementptr {item}, {self.keys}, {where}", where)
+        mask, held = b.number(1, "bool", lanes), b.number(0, self.word, lanes)
+        name = f"llvm.masked.gather.{suffix(item, lanes)}.{suffix('ptr', lanes)}"
         b.declare(name, held.type, places.type, "i32 immarg", mask.type, held.type)
         text = f"call {held.type} @{name}({places}, i32 {ITEMSIZE[self.word]}, {mask}, {held.type} poison)"
-        (samples,) = Network(f, self.lanes).sort([b.ordered(self.word, self.lanes, text)])
-        return b.lane(samples, self.lanes // 2)
+        return b.ordered(self.word, lanes, text)
 
-    # --------------------------------------------------------------------------------------------- one division
+    # ----------------------------------------------------------------------------------------------- sorted parts
 
-    def partition(self, lo: Operand, hi: Operand, test: Test) -> Operand:
-        """Chosen keys first; gives where the others begin."""
-        f, size = self.f, self.f.sub(hi, lo)
-        block = self.lanes * TOGETHER
-        blocks = f.add(lo, f.mul(f.div(size, block), block))
-        whole = f.add(lo, f.mul(f.div(size, self.lanes), self.lanes))
-        ends = [lo, f.number(0)]
-        ends = f.loop(lo, blocks, block, lambda i, e: self.part(i, TOGETHER, e, test), ends)
-        ends = f.loop(blocks, whole, self.lanes, lambda i, e: self.part(i, 1, e, test), ends)
-        rest = f.b.lt(f.i.iota(self.lanes), f.b.spread(f.sub(hi, whole), self.lanes))
-        middle, others = f.changed(f.less(whole, hi), lambda e: self.part(whole, 1, e, test, rest), ends)
-        self.copy(middle, others)
-        return middle
+    def finish(self, lo: Operand, size: Operand) -> None:
+        """Lots by a network, then merged."""
+        f, place = self.f, at(self.f, self.keys, self.word, lo)
 
-    def part(
-        self, i: Operand, vectors: int, ends: Sequence[Operand], test: Test,
-        mask: Operand | None = None,
-    ) -> list[Operand]:  # fmt: skip
-        """All are read before one is written; what is written past an end in place was read before."""
-        f, b = self.f, self.f.b
-        places = [at(f, self.keys, self.word, f.add(i, v * self.lanes)) for v in range(vectors)]
-        keys = [f.load(p, self.word, self.lanes, mask) for p in places]
-        front, beside = ends
-        for key in keys:
-            chosen = test(key)
-            other = b.not_(chosen)
-            if mask is not None:
-                chosen, other = b.and_(chosen, mask), b.and_(other, mask)
-            count = b.cast(b.count(chosen), "i64")
-            self.put(self.keys, front, b.compress(key, chosen), None if mask is None else count)
-            self.put(self.beside, beside, b.compress(key, other), None)
-            total = f.number(self.lanes) if mask is None else b.cast(b.count(mask), "i64")
-            front, beside = f.add(front, count), f.add(beside, f.sub(total, count))
-        return [front, beside]
+        def fill(i: Operand) -> None:
+            f.store(self.none, at(f, self.few, self.word, i))
 
-    def put(self, base: Operand, end: Operand, keys: Operand, count: Operand | None) -> None:
+        def lot(i: Operand) -> None:
+            self.network(at(f, place, self.word, i), i, f.least(f.sub(size, i), self.lot))
+
+        f.each(0, size, lot, self.lot)
+        whole = f.mul(f.div(f.add(size, self.lot - 1), self.lot), self.lot)
+        f.when(f.less(2 * self.lot, size), lambda: f.each(whole, self.short, fill, self.lanes))
+        Merge(f, self.few, self.word, self.lanes, self.lot).all(size)
+        self.give(self.few, lo, size)
+
+    def network(self, source: Operand, start: Operand, size: Operand) -> None:
+        """A lot with greatest keys behind the last one."""
         f = self.f
-        mask = None if count is None else f.b.lt(f.i.iota(self.lanes), f.b.spread(count, self.lanes))
-        f.store(keys, at(f, base, self.word, end), mask)
 
-    def copy(self, middle: Operand, count: Operand) -> None:
-        """What was put beside goes behind the chosen keys."""
+        def load(v: int) -> Operand:
+            mask = f.first_lanes(self.lanes, f.sub(size, v * self.lanes))
+            key = f.load(at(f, source, self.word, f.number(v * self.lanes)), self.word, self.lanes, mask)
+            return key if mask is None else f.b.select(mask, key, self.none)
+
+        def store(v: int, keys: Operand) -> None:
+            f.store(keys, at(f, self.few, self.word, f.add(start, v * self.lanes)))
+
+        for v in range(VECTORS // 2, VECTORS):
+            store(v, self.none)
+        Network(f, self.lanes).sort_up_to(VECTORS, size, load, store, VECTORS // 2)
+
+    def give_up(self, lo: Operand, hi: Operand) -> None:
+        f, place, size = self.f, at(self.f, self.keys, self.word, lo), self.f.sub(hi, lo)
+        Heap(f, place, self.word).sort(size)
+        self.give(place, lo, size)
+
+    def give(self, sorted_: Operand, lo: Operand, size: Operand) -> None:
+        """Results of sorted records, from number lo on."""
         f = self.f
-        target = at(f, self.keys, self.word, middle)
-        whole = f.mul(f.div(count, self.lanes), self.lanes)
+        target = at(f, self.target, self.records.result, lo)
 
-        def move(i: Operand, mask: Operand | None = None) -> None:
-            key = f.load(at(f, self.beside, self.word, i), self.word, self.lanes)
-            f.store(key, at(f, target, self.word, i), mask)
+        def some(i: Operand) -> None:
+            mask = f.first_lanes(self.lanes, f.sub(size, i))
+            record = f.load(at(f, sorted_, self.word, i), self.word, self.lanes, mask)
+            f.store(self.records.value(f, record), at(f, target, self.records.result, i), mask)
 
-        f.each(0, whole, move, self.lanes)
-        rest = f.b.lt(f.i.iota(self.lanes), f.b.spread(f.sub(count, whole), self.lanes))
-        f.when(f.less(whole, count), lambda: move(whole, rest))
+        f.each(0, size, some, self.lanes)

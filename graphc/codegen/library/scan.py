@@ -9,10 +9,12 @@ numbers, several rows at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
 
-from graphc.codegen.gemm.routine import Offset, Routine
+from graphc.codegen.gemm.routine import Helper, Offset, Routine
 from graphc.codegen.library.elements import at, lanes_of, read, write
+from graphc.codegen.library.split import FEW, Part, Split, Stage
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
 from graphc.codegen.nest.elements import greatest, is_float, least, register
@@ -23,7 +25,12 @@ from graphc.ir.types import volume
 from graphc.records import dataclass
 
 VECTORS = 4  # scanned together, or columns of vectors at a time
+PIECE = 1 << 15  # items of a piece of a long row, where there are not too many
+MOST = 64  # pieces
 ROWS = 8  # of a recurrence at a time
+
+Some = Callable[..., list[Operand]]
+"""(where, how many vectors, what is carried, how many items if fewer): what is carried then."""
 
 _OPERATIONS = {"cumsum": "add", "cumprod": "mul", "cummax": "maximum", "cummin": "minimum"}
 
@@ -84,6 +91,24 @@ class Scan:
     def scratch(self) -> Poly:
         return ZERO
 
+    @property
+    def helpers(self) -> Sequence[Helper]:
+        return ()
+
+    @property
+    def split(self) -> Split:
+        """Where the axis is contiguous."""
+        chunk = Chunk("items", self.count, self.count, unit=self.lanes * VECTORS, grain=PIECE, most=MOST)
+        stages = Stage(self.sum_up), Stage(self.scan_piece)
+        rows = self.outer if self.is_within else Poly.of(FEW)
+        return Split(rows, chunk, Poly.of(MOST), stages)
+
+    def sum_up(self, f: Routine, part: Part) -> None:
+        _Within(f, self, part.arrays).sum_up(part)
+
+    def scan_piece(self, f: Routine, part: Part) -> None:
+        _Within(f, self, part.arrays).scan_piece(part)
+
     def write(self, f: Routine, rows: tuple[Operand, Operand], arrays: Sequence[Operand], scratch: Operand) -> None:
         writer = _Within(f, self, arrays) if self.is_within else _Streams(f, self, arrays)
         f.each(*rows, writer.unit)
@@ -103,7 +128,11 @@ def first(scan: Scan, dtype: str) -> float:
 
 
 class _Within:
-    """Rows of neighbours."""
+    """Rows of neighbours.
+
+    A long row is scanned in pieces.  What goes before a piece is the fold of the totals of those ahead of it, each
+    folded by itself: that can be known before any of them is scanned, and is the same if they are scanned in turn.
+    """
 
     def __init__(self, f: Routine, scan: Scan, arrays: Sequence[Operand]) -> None:
         self.f, self.scan, (self.source, self.target) = f, scan, arrays
@@ -111,44 +140,119 @@ class _Within:
         self.held = register(scan.dtype)
         self.count = f.i.value(scan.count)
         self.empty = f.b.number(identity(scan.op, self.held), self.held, self.lanes)
+        self.first = f.b.number(first(scan, self.held), self.held, self.lanes)
 
     def apply(self, x: Operand, y: Operand) -> Operand:
         result: Operand = getattr(self.f.b, _OPERATIONS[self.scan.op])(x, y)
         return result
 
     def unit(self, row: Operand) -> None:
-        """Blocks of vectors, then vectors, then a part of one."""
-        f, step = self.f, self.lanes * VECTORS
-        start = f.mul(row, self.count)
-        blocks = f.mul(f.div(self.count, step), step)
-        vectors = f.mul(f.div(self.count, self.lanes), self.lanes)
-        carry = [f.b.number(first(self.scan, self.held), self.held, self.lanes)]
-        carry = f.loop(0, blocks, step, lambda i, c: [self.block(start, i, VECTORS, c[0])], carry)
-        carry = f.loop(blocks, vectors, self.lanes, lambda i, c: [self.block(start, i, 1, c[0])], carry)
-        rest = f.sub(self.count, vectors)
+        """A row, piece by piece."""
+        f, split, start = self.f, self.scan.split, self.f.mul(row, self.count)
+        if not split.is_possible:
+            self.piece(start, (f.number(0), self.count), self.first, [])
+            return
+        pieces = f.b.select(split.applies(f), f.i.count(split.chunk), f.number(1))
 
-        def part() -> None:
-            self.block(start, vectors, 1, carry[0], rest)
+        def piece(c: Operand, carry: list[Operand]) -> list[Operand]:
+            totals = self.piece(start, f.i.bounds(split.chunk, c, pieces), carry[0], self.nothing)
+            return [self.apply(carry[0], self.total(totals))]
 
-        f.when(f.less(0, rest), part)
+        f.loop(0, pieces, 1, piece, [self.first])
 
-    def block(self, row: Operand, done: Operand, vectors: int, carry: Operand, rest: Offset | None = None) -> Operand:
-        """Scan the vectors that come next; gives the state after them, in all lanes."""
+    # ------------------------------------------------------------------------------------------------- a piece alone
+
+    def sum_up(self, part: Part) -> None:
+        """The total of a piece, for those that come after it."""
+        f, start = self.f, self.f.mul(part.row, self.count)
+        lo, hi = f.i.bounds(self.scan.split.chunk, part.piece, part.pieces)
+
+        def some(i: Operand, vectors: int, totals: list[Operand], rest: Offset | None = None) -> list[Operand]:
+            return self.folded(totals, self.items(start, i, vectors, rest))
+
+        totals = self.walk(lo, hi, some, self.nothing)
+        f.store(self.f.b.lane(self.total(totals), 0), self.told(part, part.piece))
+
+    def scan_piece(self, part: Part) -> None:
         f = self.f
-        mask = None if rest is None else f.first_lanes(self.lanes, rest)
+
+        def fold(c: Operand, carry: list[Operand]) -> list[Operand]:
+            total = f.b.spread(f.load(self.told(part, c), self.held, 1), self.lanes)
+            return [self.apply(carry[0], total)]
+
+        (carry,) = f.loop(0, part.piece, 1, fold, [self.first])
+        ends = f.i.bounds(self.scan.split.chunk, part.piece, part.pieces)
+        self.piece(f.mul(part.row, self.count), ends, carry, [])
+
+    def told(self, part: Part, piece: Operand) -> Operand:
+        """Where a total is kept; 64 bits each."""
+        return at(self.f, part.shared, "u64", piece)
+
+    @property
+    def nothing(self) -> list[Operand]:
+        return [self.empty] * VECTORS
+
+    def folded(self, totals: list[Operand], items: Sequence[Operand]) -> list[Operand]:
+        return [self.apply(t, x) for t, x in zip(totals, items, strict=False)] + totals[len(items) :]
+
+    def total(self, totals: Sequence[Operand]) -> Operand:
+        """In all lanes."""
+        total = reduce(self.apply, totals)
+        half = self.lanes // 2
+        while half:
+            total = self.apply(total, self.f.b.shuffle(total, [k ^ half for k in range(self.lanes)]))
+            half //= 2
+        return total
+
+    # ------------------------------------------------------------------------------------------------- the vectors
+
+    def walk(self, lo: Offset, hi: Offset, some: Some, carried: list[Operand]) -> list[Operand]:
+        """Blocks of vectors, then vectors, then a part of one; `lo` begins a block."""
+        f, step, size = self.f, self.lanes * VECTORS, self.f.sub(hi, lo)
+        blocks = f.add(lo, f.mul(f.div(size, step), step))
+        vectors = f.add(lo, f.mul(f.div(size, self.lanes), self.lanes))
+        carried = f.loop(lo, blocks, step, lambda i, c: some(i, VECTORS, c), carried)
+        carried = f.loop(blocks, vectors, self.lanes, lambda i, c: some(i, 1, c), carried)
+        rest = f.sub(hi, vectors)
+        return f.changed(f.less(0, rest), lambda c: some(vectors, 1, c, rest), carried)
+
+    def piece(
+        self, row: Operand, ends: tuple[Offset, Offset], carry: Operand, totals: list[Operand]
+    ) -> list[Operand]:  # fmt: skip
+        """Scan items lo .. hi - 1; gives the totals with the items folded into them, if any are given."""
+
+        def some(i: Operand, vectors: int, carried: list[Operand], rest: Offset | None = None) -> list[Operand]:
+            items = self.items(row, i, vectors, rest)
+            after = self.block(row, i, items, carried[0], rest)
+            return [after, *(self.folded(carried[1:], items) if totals else ())]
+
+        return self.walk(*ends, some, [carry, *totals])[1:]
+
+    def items(self, row: Operand, done: Operand, vectors: int, rest: Offset | None) -> list[Operand]:
+        """The vectors that come next, with identities in lanes behind the end."""
+        f, mask = self.f, self.mask(rest)
         places = [self.place(row, done, v, rest) for v in range(vectors)]
         items = [read(f, at(f, self.source, self.dtype, p), self.dtype, self.lanes, mask) for p in places]
-        if mask is not None:
-            items = [f.b.select(mask, x, self.empty) for x in items]
+        return items if mask is None else [f.b.select(mask, x, self.empty) for x in items]
+
+    def mask(self, rest: Offset | None) -> Operand | None:
+        return None if rest is None else self.f.first_lanes(self.lanes, rest)
+
+    def block(
+        self, row: Operand, done: Operand, items: Sequence[Operand], carry: Operand, rest: Offset | None
+    ) -> Operand:  # fmt: skip
+        """Write the scan of vectors; gives the state after them, in all lanes."""
+        f, mask = self.f, self.mask(rest)
         scanned = [self.prefix(x) for x in items]
         before, total = [carry], None
         for s in scanned:
             last = f.blend(s, s, [0 if self.scan.reverse else self.lanes - 1] * self.lanes)
             total = last if total is None else self.apply(total, last)
             before.append(self.apply(carry, total))
-        for p, state, s in zip(places, before, scanned, strict=False):
+        for v, (state, s) in enumerate(zip(before, scanned, strict=False)):
             s = self.shift(s, 1) if self.scan.exclusive else s
-            write(f, self.apply(state, s), at(f, self.target, self.dtype, p), self.dtype, mask)
+            place = at(f, self.target, self.dtype, self.place(row, done, v, rest))
+            write(f, self.apply(state, s), place, self.dtype, mask)
         return before[-1]
 
     def place(self, row: Operand, done: Operand, vector: int, rest: Offset | None) -> Operand:

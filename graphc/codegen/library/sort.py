@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.codegen.gemm.routine import Routine
+from graphc.codegen.gemm.routine import Helper, Routine
 from graphc.codegen.library import quick
 from graphc.codegen.library.elements import at, lanes_of
+from graphc.codegen.library.form import Form
 from graphc.codegen.library.keys import Keys
 from graphc.codegen.library.network import Network
-from graphc.codegen.library.radix import Form, Radix, scratch, tables
+from graphc.codegen.library.radix import Radix, scratch
 from graphc.codegen.library.rank import Ranks, scatter
+from graphc.codegen.library.records import Records, Results, records_of
+from graphc.codegen.library.samplesort import Samplesort
+from graphc.codegen.library.split import Split
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
+from graphc.codegen.nest.loops import ZERO
 from graphc.ir.node import Node
 from graphc.ir.poly import Poly
 from graphc.ir.types import volume
@@ -33,13 +38,13 @@ class Sort:
     form: Form
     rows: Poly
     count: Poly
-    compresses: bool
+    features: frozenset[str]
 
     @staticmethod
     def of(node: Node, features: frozenset[str]) -> Sort:
         x, positions = node.inputs[0], node.op.name == "argsort"
         keys = Keys(x.dtype, node.attrs["descending"], apart=not positions)
-        return Sort(Form(keys, positions), Poly.of(volume(x.shape[:-1])), Poly.of(x.shape[-1]), "avx512" in features)
+        return Sort(Form(keys, positions), Poly.of(volume(x.shape[:-1])), Poly.of(x.shape[-1]), features)
 
     def __str__(self) -> str:
         if self.is_quick:
@@ -48,11 +53,27 @@ class Sort:
 
     @property
     def is_quick(self) -> bool:
-        return self.compresses and len(self.form.words) == 1
+        return "avx512" in self.features and len(self.form.words) == 1
 
     @property
-    def lanes(self) -> int:
-        return lanes_of(self.form.words[0])
+    def is_short(self) -> bool:
+        """A network of its own sorts a row."""
+        known = self.count.constant
+        return self.is_quick and known is not None and known <= WIDEST * self.records.lanes
+
+    @property
+    def helpers(self) -> list[Helper]:
+        return [quick.function(self.records, self.features)] if self.is_quick and not self.is_short else []
+
+    @property
+    def split(self) -> Split | None:
+        if not self.is_quick or self.is_short:
+            return None
+        return Samplesort(self.records, self.rows, self.count, quick.name(self.records)).split
+
+    @property
+    def records(self) -> Records:
+        return records_of(self.form)
 
     @property
     def chunk(self) -> Chunk:
@@ -62,7 +83,7 @@ class Sort:
     def scratch(self) -> Poly:
         """A row that quicksort gives up is sorted by digits in the same place: its two arrays are no larger."""
         if self.is_quick:
-            return quick.scratch(self.count, self.form.words[0], self.lanes) + tables(self.form, self.count)
+            return ZERO if self.records.fits or self.is_short else (self.count * self.records.size + 7) // 8
         return scratch(self.form, self.count) + SHORT * 2
 
     def write(self, f: Routine, rows: tuple[Operand, Operand], arrays: Sequence[Operand], scratch: Operand) -> None:
@@ -76,11 +97,15 @@ class _Rows:
         self.form, self.keys = sort.form, sort.form.keys
         self.lanes = lanes_of(self.keys.held)
         self.count = f.i.value(sort.count)
-        self.result = "i64" if self.form.positions else self.keys.bits
+        if sort.is_quick:
+            self.records = sort.records
 
     def row(self, row: Operand) -> None:
         f, start = self.f, self.f.mul(row, self.count)
-        source, target = at(f, self.source, self.keys.bits, start), at(f, self.target, self.result, start)
+        result = "i64" if self.form.positions else self.keys.bits
+        source, target = at(f, self.source, self.keys.bits, start), at(f, self.target, result, start)
+        if self.sort.is_short:
+            return self.by_network(source, target)
         if self.sort.is_quick:
             return self.by_division(source, target)
         f.when(f.less(self.count, SHORT + 1), lambda: self.by_ranks(source, target))
@@ -88,59 +113,34 @@ class _Rows:
 
     # ------------------------------------------------------------------------------------------ records of one word
 
-    def by_division(self, source: Operand, target: Operand) -> None:
-        f, word, lanes = self.f, self.form.words[0], self.sort.lanes
-        most = WIDEST if self.sort.count.constant is not None else quick.VECTORS
-        network, none = Network(f, lanes), f.b.number(-1, word, lanes)
+    def by_network(self, source: Operand, target: Operand) -> None:
+        f, records, lanes = self.f, self.records, self.records.lanes
+        none = f.b.number(records.greatest, records.word, lanes)
+        counts = [f.number(0)] * records.oddities
+
+        def mask(v: int) -> Operand | None:
+            return f.first_lanes(lanes, f.sub(self.count, v * lanes))
 
         def load(v: int) -> Operand:
-            record, mask = self.records(source, f.number(v * lanes), self.rest(v * lanes))
-            return record if mask is None else f.b.select(mask, record, none)
+            nonlocal counts
+            start, inside = f.number(v * lanes), mask(v)
+            x = records.load(f, source, start, lanes, inside)
+            counts = records.odd(f, x, counts)
+            record = records.of(f, x, start)
+            return record if inside is None else f.b.select(inside, record, none)
 
-        def store(v: int, records: Operand) -> None:
-            self.put(target, f.number(v * lanes), records, self.rest(v * lanes))
+        def store(v: int, record: Operand) -> None:
+            f.store(records.value(f, record), at(f, target, records.result, f.number(v * lanes)), mask(v))
 
-        f.when(f.less(self.count, most * lanes + 1), lambda: network.sort_up_to(most, self.count, load, store))
-        f.when(f.less(most * lanes, self.count), lambda: self.divided(source, target))
+        Network(f, lanes).sort_up_to(WIDEST, self.count, load, store)
+        records.mend(f, Results(target, self.count, f.number(0), self.count), counts)
 
-    def divided(self, source: Operand, target: Operand) -> None:
-        f, word, lanes = self.f, self.form.words[0], self.sort.lanes
-        sorter = quick.Quick(f, word, lanes, self.sort.count, self.memory)
-
-        def take(i: Operand) -> None:
-            record, _ = self.records(source, i, self.left(i))
-            f.store(record, at(f, sorter.keys, word, i))
-
-        def give(i: Operand) -> None:
-            self.put(target, i, f.load(at(f, sorter.keys, word, i), word, lanes), self.left(i))
-
-        f.each(0, self.count, take, lanes)
-        done = sorter.sort(self.count)
-        f.when(done, lambda: f.each(0, self.count, give, lanes))
-        f.when(f.b.not_(done), lambda: self.by_digits(source, target))
-
-    def records(self, source: Operand, i: Operand, mask: Operand | None) -> tuple[Operand, Operand | None]:
-        """A vector of records, of which the mask lets those of the row through."""
-        f, lanes = self.f, self.sort.lanes
-        key = self.keys.load(f, at(f, source, self.keys.bits, i), lanes, mask)
-        places = f.b.add(f.b.spread(i, lanes), f.i.iota(lanes))
-        return self.form.record(f, key, places)[0], mask
-
-    def put(self, target: Operand, i: Operand, records: Operand, mask: Operand | None) -> None:
-        f = self.f
-        value = self.form.position(f, (records,)) if self.form.positions else self.keys.value(f, records)
-        f.store(value, at(f, target, self.result, i), mask)
-
-    def rest(self, passed: int) -> Operand | None:
-        """The lanes that are in the row after so many items."""
-        return self.left(self.f.number(passed))
-
-    def left(self, i: Operand) -> Operand | None:
-        f, lanes = self.f, self.sort.lanes
-        left = f.sub(self.count, i)
-        if left.integer is not None and left.integer >= lanes:
-            return None
-        return f.b.lt(f.i.iota(lanes), f.b.spread(left, lanes))
+    def by_division(self, source: Operand, target: Operand) -> None:
+        f, records = self.f, self.records
+        keys = target if records.fits else self.memory
+        counts = records.take_all(f, source, keys, 0, self.count)
+        f.call(quick.name(records), keys, target, self.count)
+        records.mend(f, Results(target, self.count, f.number(0), self.count), counts)
 
     # -------------------------------------------------------------------------------------------- any other records
 

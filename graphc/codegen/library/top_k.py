@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.codegen.gemm.routine import Routine
+from graphc.codegen.gemm.routine import Helper, Routine
 from graphc.codegen.library.elements import at, lanes_of
+from graphc.codegen.library.form import Form
 from graphc.codegen.library.keys import Keys
-from graphc.codegen.library.radix import Form, Radix, scratch
+from graphc.codegen.library.radix import Radix, scratch
 from graphc.codegen.library.rank import Ranks, scatter
 from graphc.codegen.library.sort import PIECES, SHORT
+from graphc.codegen.library.split import Split
 from graphc.codegen.llvm.writer import Operand
 from graphc.codegen.nest.chunk import Chunk
 from graphc.codegen.nest.elements import ITEMSIZE
@@ -77,6 +79,14 @@ class TopK:
     def scratch(self) -> Poly:
         """Keys of candidates, their positions, and what sorting them takes."""
         return Poly.of(2 * self.room // 8) + scratch(self.form, Poly.of(self.count))
+
+    @property
+    def helpers(self) -> Sequence[Helper]:
+        return ()
+
+    @property
+    def split(self) -> Split | None:
+        return None
 
     def write(self, f: Routine, rows: tuple[Operand, Operand], arrays: Sequence[Operand], scratch: Operand) -> None:
         if self.k:

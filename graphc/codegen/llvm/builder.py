@@ -366,6 +366,14 @@ class Builder(Writer):
         """x * 2**floor(n), rounded once."""
         return self._avx512("mask.scalef", x, *self.match(x, n), x, _every_lane(x), "i32 4")
 
+    def minps(self, x: Operand, y: Operand) -> Operand:
+        """x where it is less, else y: of two zeros, and where one is NaN, the second."""
+        return self._avx512("min", x, x, y, "i32 4")
+
+    def maxps(self, x: Operand, y: Operand) -> Operand:
+        """x where it is greater, else y."""
+        return self._avx512("max", x, x, y, "i32 4")
+
     def table(self, index: Operand, values: Sequence[float]) -> Operand:
         """values[index modulo their number], where the values fill one or two registers.
 
