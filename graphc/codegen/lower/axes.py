@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from graphc.codegen.lower.rewriting import Rewriting
 from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
-from graphc.codegen.nest.costs import cost
+from graphc.codegen.nest.costs import LONGEST_TUPLE, cost, shuffles
 from graphc.codegen.nest.loops import ZERO
 from graphc.ir.poly import Poly
 from graphc.records import replace
@@ -75,13 +75,13 @@ def _one_walk(cluster: Cluster, outer: str, inner: str) -> bool:
 
 def _indices(cluster: Cluster) -> Iterator[Poly]:
     """Every index expression over the axes."""
-    for place in _places(cluster):
+    for place in places(cluster):
         yield place.at
         yield from (g.index for g in place.guards)
     yield from (v.index for v in cluster.values)
 
 
-def _places(cluster: Cluster) -> Iterator[Place]:
+def places(cluster: Cluster) -> Iterator[Place]:
     yield from (v.place for v in cluster.values if v.place)
     yield from (e.place for e in cluster.effects if isinstance(e, Write))
 
@@ -112,8 +112,22 @@ def _price(cluster: Cluster, axis: str) -> float:
         total += _share(cluster, v.axes) * (part * cost(v.op) if v.place is None else 0.0)
     for axes, place, indices, writes in _accesses(cluster):
         guards = sum(axis in g.index.names for g in place.guards) * GUARD / filled
-        total += _share(cluster, axes) * (_access(place, indices, axis, filled, writes) + guards)
+        together = _tuple(cluster, place, axis) if not (indices or place.guards) else None
+        access = (1 + shuffles(together)) / filled if together else _access(place, indices, axis, filled, writes)
+        total += _share(cluster, axes) * (access + guards)
     return total
+
+
+def _tuple(cluster: Cluster, place: Place, axis: str) -> int | None:
+    """How many neighbours there are at each point of an axis, where a short axis runs over them."""
+    inner = next((a for a, n in cluster.axes.items() if runs_over_tuples(place, a, n, axis)), None)
+    return cluster.axes[inner].constant if inner else None
+
+
+def runs_over_tuples(place: Place, inner: str, extent: Poly, axis: str) -> bool:
+    """Does an axis run over all the neighbours that belong to one point of another axis? They are moved together then."""
+    step, near = place.at.coefficient(axis), place.at.coefficient(inner).constant
+    return near == 1 and step == extent and 2 <= (extent.constant or 0) <= LONGEST_TUPLE
 
 
 def _share(cluster: Cluster, axes: frozenset[str]) -> float:
