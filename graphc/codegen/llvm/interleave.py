@@ -57,7 +57,9 @@ def _chosen(b: Builder, parts: Vectors, wanted: Sequence[tuple[int, int]]) -> Op
     chosen = parts[used[0]]
     for k in used[1:]:
         before = [n if own == used[0] else -1 for own, n in wanted] if k == used[1] else _in_place(wanted, k)
-        chosen = b.blend(chosen, parts[k], [lanes + n if own == k else p for p, (own, n) in zip(before, wanted, strict=True)])
+        chosen = b.blend(
+            chosen, parts[k], [lanes + n if own == k else p for p, (own, n) in zip(before, wanted, strict=True)]
+        )
     return chosen
 
 
