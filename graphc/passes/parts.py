@@ -21,10 +21,12 @@ class Place:
     start: Poly
     whole: Shape
 
-    def index(self, inner: Sequence[Poly], shape: Shape) -> list[Poly] | None:
-        """Where the whole has the element at an index of a part of another shape; None where no polynomials tell."""
+    def index(self, inner: Sequence[Poly], shape: Shape) -> list[Poly]:
+        """Where the whole has the element at an index of a part of another shape; raises ValueError as `position`."""
         index = reshape_index(inner, shape, self.shape)
-        return index and [i + self.start if n == self.axis else i for n, i in enumerate(index)]
+        if index is None:
+            raise ValueError(f"elements of {shape} lie at no polynomials in {self.shape}")
+        return [i + self.start if n == self.axis else i for n, i in enumerate(index)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,21 @@ class Part:
     target: Value
     places: tuple[Place, ...]
 
-    def position(self, index: Sequence[Poly]) -> Poly | None:
-        """Where the target has the element of the source at an index; None where no polynomial tells."""
+    def position(self, index: Sequence[Poly]) -> Poly:
+        """Where the target has the element of the source at an index; raises ValueError where no polynomial tells."""
         shape, at = self.source.shape, [*index]
         for place in self.places:
-            inner = place.index(at, shape)
-            if inner is None:
-                return None
-            shape, at = place.whole, inner
+            shape, at = place.whole, place.index(at, shape)
         return ravel_index(at, shape)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the position of every element is a polynomial of its index."""
+        try:
+            self.position([Poly.of(f"i{k}") for k in range(self.source.type.ndim)])
+        except ValueError:
+            return False
+        return True
 
     def inside(self, outer: Part) -> Part:
         """This part of the source of another part, as a part of the other's target."""
@@ -53,14 +61,14 @@ class Part:
 def parts_of(node: Node, anchors: Collection[int], joined: Mapping[Value, Sequence[Part]]) -> list[Part]:
     """The parts that a node joins and does nothing else with, each with where its elements are computed.
 
-    Of what is `joined` in place itself, these are its own parts.  Empty where the node is no join, or where the elements
-    of a part lie at no polynomial of their index.
+    Of what is `joined` in place itself, these are its own parts.  Empty where the node is no join, or where the
+    elements of a part lie at no polynomial of their index.
     """
     join = node.inputs[0].node if node.op.name == "alias" else node
     if join.op.name != "concatenate" or (join is not node and join.id in anchors):
         return []
     parts = [q for p in _parts(join, node.out, anchors) for q in _innermost(p, joined)]
-    return parts if all(map(_is_placed, parts)) else []
+    return parts if all(p.is_placed for p in parts) else []
 
 
 def _parts(join: Node, target: Value, anchors: Collection[int]) -> Iterator[Part]:
@@ -72,8 +80,3 @@ def _parts(join: Node, target: Value, anchors: Collection[int]) -> Iterator[Part
 
 def _innermost(p: Part, joined: Mapping[Value, Sequence[Part]]) -> list[Part]:
     return [q.inside(p) for q in joined[p.source]] if p.source in joined else [p]
-
-
-def _is_placed(p: Part) -> bool:
-    index = [Poly.of(f"i{k}") for k in range(p.source.type.ndim)]
-    return p.position(index) is not None

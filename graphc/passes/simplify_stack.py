@@ -2,7 +2,7 @@
 
 A stack here is a concatenation of few single items along an axis, each of them many numbers that lie apart in it, as in
 `np.stack([x, y, z], axis=-1)`.  Items of it that are read again are then values in registers, not places of an array:
-a chain of cross products or of quaternions is one kernel.  Along an outermost axis, items are whole pieces of the array.
+a chain of cross products or of quaternions is one kernel.  Items along an outermost axis are whole pieces of the array.
 """
 
 from __future__ import annotations

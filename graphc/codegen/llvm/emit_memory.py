@@ -1,9 +1,9 @@
 """Loads and stores of a loop nest: how an index expression becomes a vector move, a reversal, a gather or a scatter.
 
 The coefficient of the vector variable in the index decides: 1 is a vector, 0 one element for all lanes, -1 a vector and
-a reversal, 2 to 4 as many vectors and a choice among their lanes, all others a gather or scatter; tuples are whole
-vectors that are interleaved.  Pure loads leave their loops; where the loop may not run at all they read a word of zeros instead, as does a guarded load outside its
-guard.
+a reversal, 2 to 4 as many vectors and a choice among their lanes, all others a gather or scatter.  Tuples side by side
+are whole vectors that are interleaved, others a vector each, and a transposition.  Pure loads leave their loops; where
+the loop may not run at all they read a word of zeros instead, as does a guarded load outside its guard.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TypeAlias
 from graphc.codegen.llvm.builder import Builder
 from graphc.codegen.llvm.emit_index import Indexer
 from graphc.codegen.llvm.emit_loop import write_if
-from graphc.codegen.llvm.interleave import deinterleave, every, interleave
+from graphc.codegen.llvm.interleave import apart, deinterleave, every, interleave, joined
 from graphc.codegen.llvm.types import memory_item, memory_literal, suffix, vector_of
 from graphc.codegen.llvm.writer import Operand
+from graphc.codegen.nest.costs import LONGEST_TUPLE
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Guard
 from graphc.ir.poly import Poly
@@ -142,9 +143,26 @@ class Memory:
     def load_tuple(self, p: Place, count: int, vector: Vector) -> list[Operand]:
         """The elements at a place and behind it."""
         step = p.at.coefficient(vector.var).constant
-        if vector.width == 1 or vector.mask or step is None or step < count:
+        if vector.width == 1 or vector.mask:
             return [self.load(replace(p, at=p.at + k), 0.0, vector) for k in range(count)]
-        return self._every(step, p, vector.width, count)
+        if step is not None and count <= step <= LONGEST_TUPLE:
+            return self._every(step, p, vector.width, count)
+        return self._squares(p, count, vector)
+
+    def _squares(self, p: Place, count: int, vector: Vector) -> list[Operand]:
+        """The neighbours at each lane are loaded as they lie, and transposed; their number is a power of two."""
+        lanes, item = min(count, vector.width), self.dtype[p.buffer]
+        out: list[Operand] = []
+        for first in range(0, count, lanes):
+            places = self._places(replace(p, at=p.at + first), vector)
+            held = joined(self.b, [self._held(p.buffer, lanes, self._address(q)) for q in places], vector.width)
+            out += (self.b.from_memory(v, item) for (v,) in deinterleave(self.b, held, lanes))
+        return out
+
+    @staticmethod
+    def _places(p: Place, vector: Vector) -> list[Place]:
+        """Where each lane is."""
+        return [replace(p, at=p.at + p.at.coefficient(vector.var) * n) for n in range(vector.width)]
 
     @staticmethod
     def _short_step(p: Place, vector: Vector) -> int | None:
@@ -233,14 +251,23 @@ class Memory:
 
     def store_tuple(self, p: Place, values: Sequence[Operand], vector: Vector) -> None:
         """Values at a place and behind it; raises ValueError for several lanes at one place."""
-        if vector.width == 1 or vector.mask or p.at.coefficient(vector.var).constant != len(values):
+        if vector.width == 1 or vector.mask:
             for k, value in enumerate(values):
                 self.store(replace(p, at=p.at + k), value, vector)
             return
-        held = [[self.b.to_memory(self.b.spread(v, vector.width), self.dtype[p.buffer])] for v in values]
-        for k, v in enumerate(interleave(self.b, held)):
-            pointer = self._address(replace(p, at=p.at + k * vector.width))
-            self.b.effect(f"store {v}, {pointer}, align {ITEMSIZE[self.dtype[p.buffer]]}")
+        held = [self.b.to_memory(self.b.spread(v, vector.width), self.dtype[p.buffer]) for v in values]
+        if p.at.coefficient(vector.var).constant == len(values):
+            for k, v in enumerate(interleave(self.b, [[v] for v in held])):
+                self._put(replace(p, at=p.at + k * vector.width), v)
+            return
+        lanes = min(len(values), vector.width)
+        for first in range(0, len(values), lanes):
+            rows = apart(self.b, interleave(self.b, [[v] for v in held[first : first + lanes]]), lanes)
+            for q, v in zip(self._places(replace(p, at=p.at + first), vector), rows, strict=True):
+                self._put(q, v)
+
+    def _put(self, p: Place, held: Operand) -> None:
+        self.b.effect(f"store {held}, {self._address(p)}, align {ITEMSIZE[self.dtype[p.buffer]]}")
 
     def _write(self, buffer: str, pointer: Operand, value: Operand, mask: Operand | None) -> None:
         if mask:

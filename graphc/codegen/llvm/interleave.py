@@ -35,11 +35,24 @@ def deinterleave(b: Builder, vectors: Vectors, count: int) -> list[Vectors]:
 
 
 def every(b: Builder, parts: Vectors, step: int, first: int, starts: Sequence[int] = ()) -> Operand:
-    """A vector of each `step`-th item from `first` on, out of vectors that start at some items, those in order if not told."""
+    """Each `step`-th item from `first` on, out of vectors whose first items are `starts`, or follow one another."""
     lanes = parts[0].lanes
     begins = starts or range(0, len(parts) * lanes, lanes)
     holder = {s + n: (k, n) for k, s in reversed([*enumerate(begins)]) for n in range(lanes)}
     return _chosen(b, parts, [holder[first + step * n] for n in range(lanes)])
+
+
+def joined(b: Builder, parts: Vectors, lanes: int) -> Vectors:
+    """Parts one after the other in vectors of `lanes`, a multiple of theirs by a power of two."""
+    while parts[0].lanes < lanes:
+        whole = range(2 * parts[0].lanes)
+        parts = [b.blend(v, w, whole) for v, w in zip(parts[::2], parts[1::2], strict=True)]
+    return parts
+
+
+def apart(b: Builder, vectors: Vectors, lanes: int) -> Vectors:
+    """The parts, of `lanes` each, that the vectors consist of."""
+    return [v if v.lanes == lanes else b.part(v, k, lanes) for v in vectors for k in range(0, v.lanes, lanes)]
 
 
 def _braided(b: Builder, parts: Vectors) -> Vectors:
@@ -56,16 +69,10 @@ def _chosen(b: Builder, parts: Vectors, wanted: Sequence[tuple[int, int]]) -> Op
     lanes = parts[0].lanes
     chosen = parts[used[0]]
     for k in used[1:]:
-        before = [n if own == used[0] else -1 for own, n in wanted] if k == used[1] else _in_place(wanted, k)
-        chosen = b.blend(
-            chosen, parts[k], [lanes + n if own == k else p for p, (own, n) in zip(before, wanted, strict=True)]
-        )
+        held = [n if k == used[1] else place for place, (_, n) in enumerate(wanted)]  # lanes of parts before k
+        picks = [lanes + n if own == k else h if own < k else -1 for h, (own, n) in zip(held, wanted, strict=True)]
+        chosen = b.blend(chosen, parts[k], picks)
     return chosen
-
-
-def _in_place(wanted: Sequence[tuple[int, int]], k: int) -> list[int]:
-    """Lanes that parts before k filled stay; the others are open."""
-    return [place if own < k else -1 for place, (own, _) in enumerate(wanted)]
 
 
 def _factor(count: int) -> int:

@@ -29,10 +29,27 @@ def normalise(cluster: Cluster) -> Cluster:
     """The same cluster over a simpler iteration space; axes keep their names."""
     cluster = _collapse(_drop_units(cluster))
     best = _vector_axis(cluster)
-    if best is None:
-        return cluster
-    order = [a for a in cluster.axes if a != best] + [best]
-    return _collapse(replace(cluster, axes={a: cluster.axes[a] for a in order}))
+    if best is not None:
+        cluster = _collapse(_moved_to_end(cluster, [best]))
+    across = _axis_across(cluster)
+    return cluster if across is None else _moved_to_end(cluster, [across, list(cluster.axes)[-1]])
+
+
+def _moved_to_end(cluster: Cluster, last: list[str]) -> Cluster:
+    order = [a for a in cluster.axes if a not in last] + last
+    return replace(cluster, axes={a: cluster.axes[a] for a in order})
+
+
+def _axis_across(cluster: Cluster) -> str | None:
+    """Along which an array lies that the vectors run across, where it does not stand beside their axis: see `tile`."""
+    if len(cluster.axes) < 3 or any(
+        isinstance(e, Reduction) or (isinstance(e, Write) and e.op) for e in cluster.effects
+    ):
+        return None
+    *outer, last = cluster.axes
+    apart = [p for p in places(cluster) if p.at.coefficient(last).constant not in (-1, 0, 1)]
+    along = [a for a in outer if any(p.at.coefficient(a).constant in (-1, 1) for p in apart)]
+    return along[0] if along and outer[-1] not in along else None
 
 
 def _drop_units(cluster: Cluster) -> Cluster:
@@ -125,7 +142,7 @@ def _tuple(cluster: Cluster, place: Place, axis: str) -> int | None:
 
 
 def runs_over_tuples(place: Place, inner: str, extent: Poly, axis: str) -> bool:
-    """Does an axis run over all the neighbours that belong to one point of another axis? They are moved together then."""
+    """Does an axis run over all the neighbours at a point of another axis?  They are moved together then."""
     step, near = place.at.coefficient(axis), place.at.coefficient(inner).constant
     return near == 1 and step == extent and 2 <= (extent.constant or 0) <= LONGEST_TUPLE
 

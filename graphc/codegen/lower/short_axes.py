@@ -46,7 +46,7 @@ def _folds_its_state(e: Effect) -> bool:
 
 
 def _pays(cluster: Cluster, axis: str) -> bool:
-    """Is the axis reduced, does it run over tuples or choose among parts, or is something dear the same all along it?"""
+    """Is the axis reduced, does it run over tuples, choose among parts, or share something dear among its points?"""
     last = list(cluster.axes)[-1]
     if any(runs_over_tuples(p, axis, cluster.axes[axis], last) for p in places(cluster)):
         return True

@@ -379,8 +379,8 @@ def print_stmt(s: Stmt) -> str:
             return f"{buffer}[{at}, ...] = {', '.join(values)}"
         case Accumulate(buffer, at, value, indices, op, guards):
             return f"{_place(buffer, at, indices)} {op}= {value}{_where(guards)}"
-        case Prefetch(buffer, at):
-            return f"prefetch {buffer}[{at}]"
+        case Prefetch(buffer, at, write):
+            return f"prefetch {buffer}[{at}]{' to write' if write else ''}"
         case Let(name, op, args, dtype):
             return f"{name}: {dtype} = {op} {', '.join(map(str, args))}"
         case Index(name, at, dtype):

@@ -4,7 +4,8 @@
 becomes
     for i in vectors: x, y, z = a[3*i, ...]; ...; b[2*i, ...] = u, v
 
-Each would be a gather or a scatter of its own; together they are whole vectors whose lanes change places.
+Each would be a gather or a scatter of its own; together they are whole vectors whose lanes change places.  Where points
+lie far apart, neighbours are a vector for each lane, and squares of items are transposed.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from graphc.codegen.nest.loops import (
     map_loops,
     map_phases,
 )
+from graphc.codegen.schedule.weight import MOST_LANES
 from graphc.ir.poly import Poly
 from graphc.records import replace
 
+SHORTEST_SQUARE = 4  # neighbours of tuples that lie far apart, from which on vectors of them are worth a transposition
 
 A = TypeVar("A", Load, Store)
 
@@ -61,7 +64,8 @@ def _loads(run: list[Stmt], var: str) -> Body:
 
 def _stores(run: list[Stmt], var: str) -> Body:
     for group in _neighbours((x for x in run if isinstance(x, Store)), var):
-        if len(group) == group[0].at.coefficient(var).constant:
+        step = group[0].at.coefficient(var).constant
+        if len(group) == step or not _is_short(step):
             place = max(map(run.index, group))
             run[place] = StoreTuple(group[0].buffer, group[0].at, tuple(x.value for x in group))
             run = [x for x in run if x not in group]
@@ -76,19 +80,40 @@ def _neighbours(accesses: Iterable[A], var: str) -> Iterator[list[A]]:
     """Accesses, two or more, at successive places that belong to one point of the vector loop; in order."""
     rows: dict[tuple[str, Poly], dict[int, A]] = {}
     for x in accesses:
-        step = x.at.coefficient(var).constant
-        if step is not None and 2 <= step <= LONGEST_TUPLE and not (x.indices or x.guards):
+        step = x.at.coefficient(var)
+        if step.terms and step.constant not in (-1, 1) and not (x.indices or x.guards):
             offset = dict(x.at.terms).get((), 0)
             rows.setdefault((x.buffer, x.at - offset), {}).setdefault(offset, x)
     for (_, at), row in rows.items():
-        yield from (g for g in _runs(row, at.coefficient(var).constant or 0) if len(g) > 1)
+        near = at.coefficient(var).constant
+        for run in _runs(row):
+            yield from _of_points(run, near) if near and _is_short(near) else _in_powers_of_two(run)
 
 
-def _runs(row: dict[int, A], step: int) -> Iterator[list[A]]:
-    run: list[int] = []
+def _is_short(step: int | None) -> bool:
+    """Whether tuples lie so near to each other that whole vectors are read or written."""
+    return step is not None and 2 <= step <= LONGEST_TUPLE
+
+
+def _runs(row: dict[int, A]) -> Iterator[list[A]]:
+    run: list[A] = []
     for offset in sorted(row):
-        if run and (offset != run[-1] + 1 or len(run) == step):
-            yield [row[k] for k in run]
+        if offset - 1 not in row and run:
+            yield run
             run = []
-        run.append(offset)
-    yield [row[k] for k in run]
+        run.append(row[offset])
+    yield run
+
+
+def _of_points(run: list[A], step: int) -> Iterator[list[A]]:
+    """In tuples of one point of the loop, the last one shorter."""
+    pieces = (run[k : k + step] for k in range(0, len(run), step))
+    return (p for p in pieces if len(p) > 1)
+
+
+def _in_powers_of_two(run: list[A]) -> Iterator[list[A]]:
+    """Long pieces first: each is a vector for each lane, and squares of items are transposed."""
+    while len(run) >= SHORTEST_SQUARE:
+        count = min(1 << len(run).bit_length() - 1, MOST_LANES)
+        yield run[:count]
+        run = run[count:]
