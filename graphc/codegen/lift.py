@@ -49,6 +49,7 @@ class _Lift:
         places = [(n.out, ravel_index(index, n.types[0].shape))] if n.out in self.group.writes else []
         places += [(p.target, p.position(index)) for p in self.group.parts if p.source == n.out]
         for target, at in places:
+            assert at is not None
             self.cluster.store(buffer_name(target), at, self.home[n.id], [a for a in axes if a])
 
     def _scatter(self, n: ir.Node) -> None:

@@ -92,6 +92,7 @@ class _Fuser:
             self.pieces.setdefault(s.whole.node.id, set()).add(v.node.id)
         self.results = {storage(v, self.anchors) for v in graph.outputs} | self.slices.keys()
         self.reasons: dict[tuple[int, int], str] = {}
+        self.joined: dict[Value, list[Part]] = {}  # arrays that no kernel makes, but those that compute their parts
         self.parts: dict[Value, list[Part]] = {}  # by source
 
     def run(self) -> Fusion:
@@ -210,12 +211,18 @@ class _Fuser:
     def _join_in_place(self) -> None:
         """A kernel that only joins results of other kernels goes: those store their parts where it would copy them."""
         for key, draft in list(self.drafts.items()):
-            parts = parts_of(draft.spaces[0].node, self.anchors) if len(draft.spaces) == 1 else []
+            node = draft.spaces[0].node
+            parts = parts_of(node, self.anchors, self.joined) if len(draft.spaces) == 1 else []
             if parts and all(self._may_store(p, key) for p in parts):
                 self._merge_makers(parts)
-                del self.drafts[key], self.number[draft.spaces[0].node.id]  # no kernel makes it, but those of its parts
-                for p in parts:
-                    self.parts.setdefault(p.source, []).append(p)
+                del self.drafts[key], self.number[node.id]  # no kernel makes it, but those of its parts
+                self.joined[node.out] = parts
+        for p in (p for whole, parts in self.joined.items() if self._is_wanted(whole) for p in parts):
+            self.parts.setdefault(p.source, []).append(p)
+
+    def _is_wanted(self, joined: Value) -> bool:
+        """Not where it is only joined in place to other arrays."""
+        return joined in self.results or any(n in self.number for n in self.read_by.get(joined.node.id, ()))
 
     def _may_store(self, p: Part, join: int) -> bool:
         maker = self.number.get(p.source.node.id, join)

@@ -11,11 +11,20 @@ from graphc.passes import (
     simplify_movement,
     simplify_power,
     simplify_reduction,
+    simplify_stack,
 )
 from graphc.passes.rewrite import RewritePass, Rule
 from graphc.records import dataclass
 
-_FAMILIES = (simplify_arithmetic, simplify_power, simplify_cast, simplify_logic, simplify_movement, simplify_reduction)
+_FAMILIES = (
+    simplify_arithmetic,
+    simplify_power,
+    simplify_cast,
+    simplify_logic,
+    simplify_movement,
+    simplify_reduction,
+    simplify_stack,
+)
 
 
 @dataclass(frozen=True)

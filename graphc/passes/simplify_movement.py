@@ -235,7 +235,7 @@ def pads_side_by_side(n: Node) -> Result:
         axis = _seam(first, second)
         if axis is not None:
             low, high = first.attrs["low"], (*first.attrs["high"][:axis], *second.attrs["high"][axis:])
-            whole = concatenate(*(_plus_zero(p.inputs[0]) for p in (first, second)), axis=axis)
+            whole = concatenate(*(plus_zero(p.inputs[0]) for p in (first, second)), axis=axis)
             return pad(whole, low=low, high=high, value=0.0)
     return None
 
@@ -251,7 +251,7 @@ def _seam(first: Node, second: Node) -> int | None:
     return apart[0] if len(apart) == 1 and Poly.of(a[apart[0]]) + x[apart[0]] == Poly.of(b[apart[0]]) else None
 
 
-def _plus_zero(x: Value) -> Value:
+def plus_zero(x: Value) -> Value:
     """x + 0, which differs for -0.0, where that is not what it is anyway."""
     if not is_float(x) or _is_plus_zero(x):
         return x

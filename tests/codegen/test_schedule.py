@@ -238,7 +238,7 @@ def test_every_step_is_verified_where_that_is_wanted(monkeypatch):
     seen = []
     monkeypatch.setattr("graphc.codegen.schedule.verify", lambda k: seen.append(k) or k)
     kernel = lower(cases.cluster_of(cases.CASES["softmax"], 64, 64, True))
-    for wanted, times in ((True, 5), (False, 1)):
+    for wanted, times in ((True, 6), (False, 1)):
         with config(verify=wanted):
             schedule(kernel)
         assert len(seen) == times

@@ -19,7 +19,9 @@ from graphc.passes.safe_where import SafeWhere
 from graphc.passes.simplify import Simplify
 from graphc.passes.stabilize import Stabilize
 
-FAMILIES = tuple(f"simplify_{name}" for name in ("arithmetic", "power", "cast", "logic", "movement", "reduction"))
+FAMILIES = tuple(
+    f"simplify_{name}" for name in ("arithmetic", "power", "cast", "logic", "movement", "reduction", "stack")
+)
 SAME_BITS = read_blocks(*FAMILIES)
 STABLE = read_blocks("stabilize")
 MASKS = read_blocks("safe_where")

@@ -431,17 +431,16 @@ class Builder(Writer):
         self.declare(gather, held, at.type, "i32 immarg", mask.type, held)
         return self.emit("i64", at.lanes, f"call {held} @{gather}({at}, i32 1, {mask}, {held} poison)", at)
 
-    def to_memory(self, x: Operand, dtype: str) -> str:
-        """The typed text of what is stored for x in a buffer of this type."""
-        held = vector_of(memory_item(dtype), x.lanes)
+    def to_memory(self, x: Operand, dtype: str) -> Operand:
+        """What is stored for x in a buffer of this type."""
         if dtype == "bool":
-            return str(self.cast(x, "u8"))
+            return self.cast(x, "u8")
         if dtype == "f16":
             half = self.narrow(x)
-            return f"{held} {self.emit('i16', x.lanes, f'bitcast {half} to {held}', half).text}"
+            return self.emit("i16", x.lanes, f"bitcast {half} to {vector_of(memory_item(dtype), x.lanes)}", half)
         if x.dtype != dtype:
             raise TypeError(f"a value of type {x.dtype} is stored in a buffer of {dtype}")
-        return str(x)
+        return x
 
 
 def _every_lane(x: Operand) -> str:

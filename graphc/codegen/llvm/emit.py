@@ -30,6 +30,7 @@ from graphc.codegen.nest.loops import (
     Kernel,
     Let,
     Load,
+    LoadTuple,
     Loop,
     Merge,
     Phase,
@@ -37,6 +38,7 @@ from graphc.codegen.nest.loops import (
     Put,
     Stmt,
     Store,
+    StoreTuple,
     parts,
 )
 from graphc.codegen.nest.scalars import apply_scalar
@@ -242,6 +244,11 @@ class _PhaseEmitter(_Function):
                 self.values[name] = self.memory.load(self.place(s), fill, self.vector)
             case Store(_, _, value):
                 self.memory.store(self.place(s), self.values[value], self.vector)
+            case LoadTuple(names, buffer, at):
+                loaded = self.memory.load_tuple(Place(buffer, at), len(names), self.vector)
+                self.values.update(zip(names, loaded, strict=True))
+            case StoreTuple(buffer, at, values):
+                self.memory.store_tuple(Place(buffer, at), [self.values[v] for v in values], self.vector)
             case Accumulate():
                 self.accumulate(s)
             case Prefetch(buffer, at, write):

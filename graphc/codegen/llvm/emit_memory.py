@@ -1,9 +1,9 @@
 """Loads and stores of a loop nest: how an index expression becomes a vector move, a reversal, a gather or a scatter.
 
 The coefficient of the vector variable in the index decides: 1 is a vector, 0 one element for all lanes, -1 a vector and
-a reversal, 2 to 4 as many vectors and a choice among their lanes, all others a gather or scatter.  Pure loads leave
-their loops; where the loop may not run at all they read a word of zeros instead, as does a guarded load outside its
-guard.
+a reversal, 2 to 4 as many vectors and a choice among their lanes, all others a gather or scatter.  Tuples side by side
+are whole vectors that are interleaved, others a vector each, and a transposition.  Pure loads leave their loops; where
+the loop may not run at all they read a word of zeros instead, as does a guarded load outside its guard.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import TypeAlias
 from graphc.codegen.llvm.builder import Builder
 from graphc.codegen.llvm.emit_index import Indexer
 from graphc.codegen.llvm.emit_loop import write_if
+from graphc.codegen.llvm.interleave import apart, deinterleave, every, interleave, joined
 from graphc.codegen.llvm.types import memory_item, memory_literal, suffix, vector_of
 from graphc.codegen.llvm.writer import Operand
+from graphc.codegen.nest.costs import LONGEST_TUPLE
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Guard
 from graphc.ir.poly import Poly
@@ -130,7 +132,7 @@ class Memory:
         if slope is None:
             step = self._short_step(p, vector)
             if step and mask is None:
-                return self._every(step, p, lanes)
+                return self._every(step, p, lanes)[0]
             mask = mask or self.b.number(1, "bool", lanes)
             return self._masked("gather", p.buffer, self._addresses(p, vector), mask, fill)
         if slope == -1:
@@ -138,26 +140,49 @@ class Memory:
         value = self._neighbours(p.buffer, self._address(p), lanes, mask, fill)
         return self.b.reverse(value) if slope == -1 else value
 
+    def load_tuple(self, p: Place, count: int, vector: Vector) -> list[Operand]:
+        """The elements at a place and behind it."""
+        step = p.at.coefficient(vector.var).constant
+        if vector.width == 1 or vector.mask:
+            return [self.load(replace(p, at=p.at + k), 0.0, vector) for k in range(count)]
+        if step is not None and count <= step <= LONGEST_TUPLE:
+            return self._every(step, p, vector.width, count)
+        return self._squares(p, count, vector)
+
+    def _squares(self, p: Place, count: int, vector: Vector) -> list[Operand]:
+        """The neighbours at each lane are loaded as they lie, and transposed; their number is a power of two."""
+        lanes, item = min(count, vector.width), self.dtype[p.buffer]
+        out: list[Operand] = []
+        for first in range(0, count, lanes):
+            places = self._places(replace(p, at=p.at + first), vector)
+            held = joined(self.b, [self._held(p.buffer, lanes, self._address(q)) for q in places], vector.width)
+            out += (self.b.from_memory(v, item) for (v,) in deinterleave(self.b, held, lanes))
+        return out
+
+    @staticmethod
+    def _places(p: Place, vector: Vector) -> list[Place]:
+        """Where each lane is."""
+        return [replace(p, at=p.at + p.at.coefficient(vector.var) * n) for n in range(vector.width)]
+
     @staticmethod
     def _short_step(p: Place, vector: Vector) -> int | None:
         """The distance of the lanes, where they are so near that whole vectors and a choice beat a gather."""
         step = p.at.coefficient(vector.var).constant
         return step if step in SHORT_STEPS and all(v.lanes == 1 for v, _ in p.indices) else None
 
-    def _every(self, step: int, p: Place, lanes: int) -> Operand:
-        """Every `step`-th of the elements that follow a place.
+    def _every(self, step: int, p: Place, lanes: int, count: int = 1) -> list[Operand]:
+        """The `count` elements at a place and `step`, twice `step` ... after it, in as many vectors as that takes.
 
-        They come from `step` vectors; the last of these ends at the last lane, so that no element beyond it is read.
+        The last vector read ends at the last lane, so that no element beyond it is read.
         """
-        starts = [k * lanes for k in range(step - 1)] + [(step - 1) * (lanes - 1)]
-        parts = [self._neighbours(p.buffer, self._address(replace(p, at=p.at + s)), lanes, None, 0) for s in starts]
-        holder = {s + n: (k, n) for k, s in reversed([*enumerate(starts)]) for n in range(lanes)}
-        wanted = [holder[step * n] for n in range(lanes)]
-        chosen = self.b.shuffle(parts[0], [n if k == 0 else -1 for k, n in wanted])
-        for k, part in enumerate(parts[1:], 1):
-            picks = [lanes + n if own == k else place if own < k else -1 for place, (own, n) in enumerate(wanted)]
-            chosen = self.b.blend(chosen, part, picks)
-        return chosen
+        span = step * (lanes - 1) + count
+        starts = [*range(0, span - lanes, lanes), span - lanes]
+        parts = [self._held(p.buffer, lanes, self._address(replace(p, at=p.at + s))) for s in starts]
+        if count == step:
+            chosen = [v for (v,) in deinterleave(self.b, parts, count)]
+        else:
+            chosen = [every(self.b, parts, step, k, starts) for k in range(count)]
+        return [self.b.from_memory(v, self.dtype[p.buffer]) for v in chosen]
 
     def _one(self, buffer: str, pointer: Operand, mask: Operand | None, fill: float) -> Operand:
         if mask:
@@ -168,6 +193,10 @@ class Memory:
     def _neighbours(self, buffer: str, pointer: Operand, lanes: int, mask: Operand | None, fill: float) -> Operand:
         if mask:
             return self._masked("load", buffer, pointer, mask, fill)
+        return self.b.from_memory(self._held(buffer, lanes, pointer), self.dtype[buffer])
+
+    def _held(self, buffer: str, lanes: int, pointer: Operand) -> Operand:
+        """Neighbours as they lie in memory."""
         dtype = self.dtype[buffer]
         held = vector_of(memory_item(dtype), lanes)
         return self._read(buffer, lanes, f"load {held}, {{pointer}}, align {ITEMSIZE[dtype]}", pointer, None)
@@ -181,20 +210,20 @@ class Memory:
         self.b.declare(name, held, pointer.type, "i32 immarg", mask.type, held)
         other = f"{held} splat ({item} {memory_literal(fill, dtype)})"
         text = f"call {held} @{name}({{pointer}}, i32 {ITEMSIZE[dtype]}, {{mask}}, {other})"
-        return self._read(buffer, lanes, text, pointer, mask)
+        return self.b.from_memory(self._read(buffer, lanes, text, pointer, mask), dtype)
 
     def _read(self, buffer: str, lanes: int, text: str, pointer: Operand, mask: Operand | None) -> Operand:
         """The load `text` with its pointer and mask filled in, moved out of the loops where that is allowed."""
         b, dtype = self.b, self.dtype[buffer]
         if buffer not in self.pure:
-            return b.from_memory(b.ordered(_raw(dtype), lanes, text.format(pointer=pointer, mask=mask)), dtype)
+            return b.ordered(_raw(dtype), lanes, text.format(pointer=pointer, mask=mask))
         depth, conditions = b.reach(max(pointer.depth, mask.depth if mask else 0))
         for c in conditions:
             if mask and pointer.lanes > 1:
                 mask = b.and_(mask, c)
             else:
                 pointer = self._safe(c, pointer)
-        return b.from_memory(b.place(depth, _raw(dtype), lanes, text.format(pointer=pointer, mask=mask)), dtype)
+        return b.place(depth, _raw(dtype), lanes, text.format(pointer=pointer, mask=mask))
 
     def _safe(self, condition: Operand, pointer: Operand) -> Operand:
         """The pointer, or one to zeros where the condition fails."""
@@ -219,6 +248,26 @@ class Memory:
         else:
             pointer = self._address(replace(p, at=p.at - (lanes - 1)))
             self._write(p.buffer, pointer, self.b.reverse(value), mask and self.b.reverse(mask))
+
+    def store_tuple(self, p: Place, values: Sequence[Operand], vector: Vector) -> None:
+        """Values at a place and behind it; raises ValueError for several lanes at one place."""
+        if vector.width == 1 or vector.mask:
+            for k, value in enumerate(values):
+                self.store(replace(p, at=p.at + k), value, vector)
+            return
+        held = [self.b.to_memory(self.b.spread(v, vector.width), self.dtype[p.buffer]) for v in values]
+        if p.at.coefficient(vector.var).constant == len(values):
+            for k, v in enumerate(interleave(self.b, [[v] for v in held])):
+                self._put(replace(p, at=p.at + k * vector.width), v)
+            return
+        lanes = min(len(values), vector.width)
+        for first in range(0, len(values), lanes):
+            rows = apart(self.b, interleave(self.b, [[v] for v in held[first : first + lanes]]), lanes)
+            for q, v in zip(self._places(replace(p, at=p.at + first), vector), rows, strict=True):
+                self._put(q, v)
+
+    def _put(self, p: Place, held: Operand) -> None:
+        self.b.effect(f"store {held}, {self._address(p)}, align {ITEMSIZE[self.dtype[p.buffer]]}")
 
     def _write(self, buffer: str, pointer: Operand, value: Operand, mask: Operand | None) -> None:
         if mask:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from graphc.codegen.lower.rewriting import Rewriting
 from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
-from graphc.codegen.nest.costs import cost
+from graphc.codegen.nest.costs import LONGEST_TUPLE, cost, shuffles
 from graphc.codegen.nest.loops import ZERO
 from graphc.ir.poly import Poly
 from graphc.records import replace
@@ -29,10 +29,27 @@ def normalise(cluster: Cluster) -> Cluster:
     """The same cluster over a simpler iteration space; axes keep their names."""
     cluster = _collapse(_drop_units(cluster))
     best = _vector_axis(cluster)
-    if best is None:
-        return cluster
-    order = [a for a in cluster.axes if a != best] + [best]
-    return _collapse(replace(cluster, axes={a: cluster.axes[a] for a in order}))
+    if best is not None:
+        cluster = _collapse(_moved_to_end(cluster, [best]))
+    across = _axis_across(cluster)
+    return cluster if across is None else _moved_to_end(cluster, [across, list(cluster.axes)[-1]])
+
+
+def _moved_to_end(cluster: Cluster, last: list[str]) -> Cluster:
+    order = [a for a in cluster.axes if a not in last] + last
+    return replace(cluster, axes={a: cluster.axes[a] for a in order})
+
+
+def _axis_across(cluster: Cluster) -> str | None:
+    """Along which an array lies that the vectors run across, where it does not stand beside their axis: see `tile`."""
+    if len(cluster.axes) < 3 or any(
+        isinstance(e, Reduction) or (isinstance(e, Write) and e.op) for e in cluster.effects
+    ):
+        return None
+    *outer, last = cluster.axes
+    apart = [p for p in places(cluster) if p.at.coefficient(last).constant not in (-1, 0, 1)]
+    along = [a for a in outer if any(p.at.coefficient(a).constant in (-1, 1) for p in apart)]
+    return along[0] if along and outer[-1] not in along else None
 
 
 def _drop_units(cluster: Cluster) -> Cluster:
@@ -75,13 +92,13 @@ def _one_walk(cluster: Cluster, outer: str, inner: str) -> bool:
 
 def _indices(cluster: Cluster) -> Iterator[Poly]:
     """Every index expression over the axes."""
-    for place in _places(cluster):
+    for place in places(cluster):
         yield place.at
         yield from (g.index for g in place.guards)
     yield from (v.index for v in cluster.values)
 
 
-def _places(cluster: Cluster) -> Iterator[Place]:
+def places(cluster: Cluster) -> Iterator[Place]:
     yield from (v.place for v in cluster.values if v.place)
     yield from (e.place for e in cluster.effects if isinstance(e, Write))
 
@@ -112,8 +129,22 @@ def _price(cluster: Cluster, axis: str) -> float:
         total += _share(cluster, v.axes) * (part * cost(v.op) if v.place is None else 0.0)
     for axes, place, indices, writes in _accesses(cluster):
         guards = sum(axis in g.index.names for g in place.guards) * GUARD / filled
-        total += _share(cluster, axes) * (_access(place, indices, axis, filled, writes) + guards)
+        together = _tuple(cluster, place, axis) if not (indices or place.guards) else None
+        access = (1 + shuffles(together)) / filled if together else _access(place, indices, axis, filled, writes)
+        total += _share(cluster, axes) * (access + guards)
     return total
+
+
+def _tuple(cluster: Cluster, place: Place, axis: str) -> int | None:
+    """How many neighbours there are at each point of an axis, where a short axis runs over them."""
+    inner = next((a for a, n in cluster.axes.items() if runs_over_tuples(place, a, n, axis)), None)
+    return cluster.axes[inner].constant if inner else None
+
+
+def runs_over_tuples(place: Place, inner: str, extent: Poly, axis: str) -> bool:
+    """Does an axis run over all the neighbours at a point of another axis?  They are moved together then."""
+    step, near = place.at.coefficient(axis), place.at.coefficient(inner).constant
+    return near == 1 and step == extent and 2 <= (extent.constant or 0) <= LONGEST_TUPLE
 
 
 def _share(cluster: Cluster, axes: frozenset[str]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from graphc.codegen.lower.axes import places, runs_over_tuples
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Operand, Place, Reduction, Value, Write
 from graphc.codegen.nest.costs import HEAVY, cost
 from graphc.codegen.nest.loops import Guard
@@ -45,12 +46,14 @@ def _folds_its_state(e: Effect) -> bool:
 
 
 def _pays(cluster: Cluster, axis: str) -> bool:
-    """Is the axis reduced, does it choose among parts, or is something dear the same for all of its points?"""
+    """Is the axis reduced, does it run over tuples, choose among parts, or share something dear among its points?"""
+    last = list(cluster.axes)[-1]
+    if any(runs_over_tuples(p, axis, cluster.axes[axis], last) for p in places(cluster)):
+        return True
     if any(isinstance(e, Reduction) and axis in e.over for e in cluster.effects):
         return True
     if any(axis in g.index.names for v in cluster.values if v.place for g in v.place.guards):
         return True
-    last = list(cluster.axes)[-1]
     shared = {a.id: a for v in cluster.values if axis in v.axes for a in v.inputs if axis not in a.axes}
     return any(cost(v.op) >= HEAVY and last in v.axes for v in shared.values())
 

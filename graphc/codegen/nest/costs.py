@@ -40,7 +40,14 @@ COST = {
     "digamma": 80,
     "trigamma": 60,
 }
+LONGEST_TUPLE = 9  # neighbours in memory that are loaded or stored together, as vectors whose lanes change places
 HEAVY = 16  # from here on an operation fills the machine by itself, and its result is worth keeping
+
+
+def shuffles(count: int) -> int:
+    """Instructions per vector that bring the lanes of `count` interleaved vectors to their places: by prime factors."""
+    factor = next((p for p in (2, 3, 5, 7) if count % p == 0), 0)
+    return factor - 1 + shuffles(count // factor) if factor else 0
 
 
 def cost(op: str) -> int:

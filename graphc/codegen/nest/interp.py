@@ -27,12 +27,14 @@ from graphc.codegen.nest.loops import (
     Kernel,
     Let,
     Load,
+    LoadTuple,
     Loop,
     Merge,
     Phase,
     Put,
     Stmt,
     Store,
+    StoreTuple,
     parts,
 )
 from graphc.codegen.nest.monoids import Monoid, State
@@ -113,6 +115,12 @@ class _Machine:
                 self.values[name] = number(value, register(self.types[buffer]))
             case Store(buffer, at, value, indices, guards):
                 self.write(buffer, at, self.values[value], indices, guards)
+            case LoadTuple(names, buffer, at):
+                for k, name in enumerate(names):
+                    self.values[name] = number(self.read(buffer, at + k), register(self.types[buffer]))
+            case StoreTuple(buffer, at, values):
+                for k, value in enumerate(values):
+                    self.write(buffer, at + k, self.values[value])
             case Accumulate(buffer, at, value, indices, op, guards):
                 if self.inside(guards):
                     old = number(self.read(buffer, at, indices), register(self.types[buffer]))

@@ -3,6 +3,7 @@
     Kernel ::= name dims buffers phase*
     Phase  ::= chunk? stmt*                                  one parallel region; a barrier lies between two phases
     stmt   ::= Load | Store | Let | Index | Prefetch         scalar code, three-address, every name assigned once
+             | LoadTuple | StoreTuple                        of neighbours: a vector of tuples is interleaved
              | Check | Accumulate                            run-time indices: bounds, scatter-add
              | Init | Fold | Merge | Get | Put | Finish      accumulators (see `monoids`)
              | Loop
@@ -96,6 +97,24 @@ class Store:
     value: str
     indices: Indices = ()
     guards: tuple[Guard, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTuple:
+    """names[k] = buffer[at + k], for each k"""
+
+    names: tuple[str, ...]
+    buffer: str
+    at: Poly
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTuple:
+    """buffer[at + k] = values[k], for each k"""
+
+    buffer: str
+    at: Poly
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +239,22 @@ class Loop:
 
 
 Stmt: TypeAlias = (
-    Load | Store | Accumulate | Prefetch | Let | Index | Check | Init | Fold | Merge | Get | Put | Finish | Loop
+    Load
+    | Store
+    | LoadTuple
+    | StoreTuple
+    | Accumulate
+    | Prefetch
+    | Let
+    | Index
+    | Check
+    | Init
+    | Fold
+    | Merge
+    | Get
+    | Put
+    | Finish
+    | Loop
 )
 Body: TypeAlias = tuple[Stmt, ...]
 
@@ -266,7 +300,7 @@ def statements(body: Body) -> Iterator[Stmt]:
 
 def touched(s: Stmt) -> tuple[str, ...]:
     """The buffers that one statement reads, writes or asks for."""
-    if isinstance(s, Load | Store | Accumulate | Prefetch):
+    if isinstance(s, Load | Store | LoadTuple | StoreTuple | Accumulate | Prefetch):
         return (s.buffer,)
     return s.buffers if isinstance(s, Get | Put) else ()
 
@@ -296,7 +330,7 @@ def _substitute(s: Stmt, var: str, value: Poly) -> Stmt:
     if isinstance(s, Load | Store | Accumulate):
         guards = tuple(Guard(g.index.substitute(var, value), g.bound) for g in s.guards)
         return replace(s, at=s.at.substitute(var, value), guards=guards)
-    if isinstance(s, Prefetch | Index | Get | Put):
+    if isinstance(s, LoadTuple | StoreTuple | Prefetch | Index | Get | Put):
         return replace(s, at=s.at.substitute(var, value))
     return s
 
@@ -339,10 +373,14 @@ def print_stmt(s: Stmt) -> str:
             return f"{name} = {_place(buffer, at, indices)}{_where(guards)}{f' else {fill}' if guards else ''}"
         case Store(buffer, at, value, indices, guards):
             return f"{_place(buffer, at, indices)} = {value}{_where(guards)}"
+        case LoadTuple(names, buffer, at):
+            return f"{', '.join(names)} = {buffer}[{at}, ...]"
+        case StoreTuple(buffer, at, values):
+            return f"{buffer}[{at}, ...] = {', '.join(values)}"
         case Accumulate(buffer, at, value, indices, op, guards):
             return f"{_place(buffer, at, indices)} {op}= {value}{_where(guards)}"
-        case Prefetch(buffer, at):
-            return f"prefetch {buffer}[{at}]"
+        case Prefetch(buffer, at, write):
+            return f"prefetch {buffer}[{at}]{' to write' if write else ''}"
         case Let(name, op, args, dtype):
             return f"{name}: {dtype} = {op} {', '.join(map(str, args))}"
         case Index(name, at, dtype):

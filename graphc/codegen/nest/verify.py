@@ -22,6 +22,7 @@ from graphc.codegen.nest.loops import (
     Kernel,
     Let,
     Load,
+    LoadTuple,
     Loop,
     Merge,
     Phase,
@@ -29,6 +30,7 @@ from graphc.codegen.nest.loops import (
     Put,
     Stmt,
     Store,
+    StoreTuple,
     parts,
     print_stmt,
     touched,
@@ -144,6 +146,11 @@ class _Verifier:
             case Store(buffer, _, value) | Accumulate(buffer, _, value):
                 _integers(s.indices, live)
                 self.written(buffer, live[value])
+            case LoadTuple(names, buffer):
+                return {n: (register(self.buffers[buffer].dtype),) for n in names}
+            case StoreTuple(buffer, _, values):
+                for v in values:
+                    self.written(buffer, live[v])
             case Let(name, op, args, dtype):
                 _let(op, [live[a][0] for a in args if isinstance(a, str)], dtype)
                 return {name: (dtype,)}
@@ -208,7 +215,7 @@ def _polys(s: Stmt) -> list[Poly]:
         case Load() | Store() | Accumulate():
             guards = [p for g in s.guards for p in (g.index, g.bound)]
             return [s.at, *guards, *(stride for _, stride in s.indices)]
-        case Prefetch() | Index() | Get() | Put():
+        case LoadTuple() | StoreTuple() | Prefetch() | Index() | Get() | Put():
             return [s.at]
         case Check():
             return [s.bound]
@@ -221,6 +228,8 @@ def _uses(s: Stmt) -> list[str]:
             return [name for name, _ in s.indices]
         case Store() | Accumulate():
             return [s.value, *(name for name, _ in s.indices)]
+        case StoreTuple():
+            return list(s.values)
         case Let():
             return [a for a in s.args if isinstance(a, str)]
         case Check():

@@ -1,7 +1,8 @@
 """Nest -> nest: how a kernel's loops are to run on the machine.
 
 Each step is small, keeps the meaning, and may be verified.  Order matters: prefetching looks at the stages
-of a row before the cascade wraps them in blocks; jamming looks at scalar bodies, before they get lanes.
+of a row before the cascade wraps them in blocks; jamming looks at scalar bodies, before they get lanes; neighbours are
+put together last, as nothing looks into tuples.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from graphc.codegen.schedule.jam import jam
 from graphc.codegen.schedule.prefetch import prefetch
 from graphc.codegen.schedule.reductions import cascade
 from graphc.codegen.schedule.tile import tile
+from graphc.codegen.schedule.tuples import tuples
 from graphc.codegen.schedule.vectors import vectorise
 from graphc.config import current
 from graphc.records import dataclass
@@ -37,6 +39,7 @@ def schedule(kernel: Kernel, plan: Plan = AUTO) -> Kernel:
     kernel = checked(cascade(kernel))
     kernel = checked(jam(kernel, plan.jam))
     kernel = checked(tile(kernel))
+    kernel = checked(tuples(kernel))
     return verify(vectorise(kernel, plan.lanes, plan.unroll))
 
 

@@ -15,9 +15,11 @@ from graphc.codegen.nest.loops import (
     Kernel,
     Let,
     Load,
+    LoadTuple,
     Loop,
     Phase,
     Store,
+    StoreTuple,
     statements,
     substitute,
 )
@@ -99,7 +101,7 @@ def _streams(body: Body, arrays: frozenset[str]) -> bool:
     """Straight-line code that reads or writes memory outside of the kernel."""
     if any(isinstance(s, Loop) for s in body):
         return False
-    return any(isinstance(x, Load | Store) and x.buffer in arrays for x in body)
+    return any(isinstance(x, Load | Store | LoadTuple | StoreTuple) and x.buffer in arrays for x in body)
 
 
 def _copied(s: Loop, width: int, copies: int) -> Loop:

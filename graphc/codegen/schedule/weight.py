@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphc.codegen.nest.costs import cost
+from graphc.codegen.nest.costs import cost, shuffles
 from graphc.codegen.nest.elements import ITEMSIZE, register
 from graphc.codegen.nest.loops import (
     Accumulate,
@@ -15,11 +15,13 @@ from graphc.codegen.nest.loops import (
     Init,
     Let,
     Load,
+    LoadTuple,
     Loop,
     Merge,
     Put,
     Stmt,
     Store,
+    StoreTuple,
     statements,
 )
 
@@ -41,6 +43,10 @@ def _weight(s: Stmt, var: str) -> int:
             return cost(s.op)
         case Load() | Store() | Accumulate():
             return STRIDED if s.indices or s.at.coefficient(var).constant not in (-1, 0, 1) else 1
+        case LoadTuple(names):
+            return len(names) * (1 + shuffles(len(names)))
+        case StoreTuple(_, _, values):
+            return len(values) * (1 + shuffles(len(values)))
         case Fold() | Merge():
             return 2
         case Check():
@@ -64,6 +70,10 @@ def _types(s: Stmt, buffers: Mapping[str, str], states: Mapping[str, tuple[str, 
     match s:
         case Load() | Store() | Accumulate():
             return (register(buffers[s.buffer]),)
+        case LoadTuple(names):
+            return (register(buffers[s.buffer]),) * len(names)
+        case StoreTuple(_, _, values):
+            return (register(buffers[s.buffer]),) * len(values)
         case Let() | Index():
             return (s.dtype,)
         case Fold() | Merge() | Get() | Put() | Init():

@@ -1,0 +1,90 @@
+"""Several rows in one pass over the columns, where an access is contiguous along the rows.
+
+    for i: for j in vectors: a = x[n*j + i]; y[m*i + j] = a
+becomes
+    for i by 2: for j in vectors: a.0 = x[n*j + i]; a.1 = x[n*j + i + 1]; y[m*i + j] = a.0; y[m*i + m + j] = a.1
+
+Such loads are neighbours, a vector for each column, and squares of items are transposed in registers (see `tuples`).
+Stores go to as many lines as there are rows, which no prefetcher foresees: hints for the next tile halve the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphc.codegen.nest.loops import (
+    Body,
+    Check,
+    Index,
+    Indices,
+    Let,
+    Load,
+    Loop,
+    Prefetch,
+    Stmt,
+    Store,
+    substitute,
+)
+from graphc.codegen.schedule.weight import LIMIT, STRIDED, weight
+from graphc.ir.poly import Poly
+from graphc.records import dataclass, replace
+
+MOST = 8  # rows: more take as long, fewer use a small part of each line
+
+
+def several_rows(s: Loop, columns: Loop, ahead: int) -> Loop:
+    """The loop over rows around one over columns, whose iterations are independent; one by one where that is long code.
+
+    What is stored `ahead` columns later is asked for.
+    """
+    body = (*s.body[:-1], *columns.body)
+    count, light = MOST, weight(columns) - sum(STRIDED for x in body if isinstance(x, Load | Store))
+    while count > 1 and count * light > LIMIT:
+        count //= 2
+    if count == 1:
+        return s
+    own = frozenset(x.name for x in body if isinstance(x, Load | Let | Index))
+    copies = [y for k in range(count) for y in _Row(f".{k}", own).body(substitute(body, s.var, Poly.of(s.var) + k))]
+    copies.sort(key=lambda x: isinstance(x, Store))
+    hints = _hints(copies, columns.var, ahead)
+    return replace(s, step=count, body=(replace(columns, body=(*hints, *copies)),), rest=s)
+
+
+def _hints(body: list[Stmt], column: str, ahead: int) -> Iterator[Prefetch]:
+    later = Poly.of(column) + ahead
+    for x in body:
+        if isinstance(x, Store) and x.at.coefficient(column).constant in (-1, 1):
+            yield Prefetch(x.buffer, x.at.substitute(column, later), write=True)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Renames the values of one of several rows."""
+
+    suffix: str
+    own: frozenset[str]
+
+    def name(self, name: str) -> str:
+        return name + self.suffix if name in self.own else name
+
+    def indices(self, indices: Indices) -> Indices:
+        return tuple((self.name(v), stride) for v, stride in indices)
+
+    def body(self, body: Body) -> Body:
+        return tuple(map(self.statement, body))
+
+    def statement(self, s: Stmt) -> Stmt:
+        match s:
+            case Load(name, indices=indices):
+                return replace(s, name=self.name(name), indices=self.indices(indices))
+            case Let(name, args=args):
+                return replace(
+                    s, name=self.name(name), args=tuple(self.name(a) if isinstance(a, str) else a for a in args)
+                )
+            case Index(name):
+                return replace(s, name=self.name(name))
+            case Store(value=value, indices=indices):
+                return replace(s, value=self.name(value), indices=self.indices(indices))
+            case Check(index):
+                return replace(s, index=self.name(index))
+        return s
