@@ -62,20 +62,23 @@ def compile_graph(
     container: Container = tuple,
     variables: Stateful = _STATELESS,
     donated: Sequence[int] = (),
+    floats: Sequence[int] = (),
 ) -> Executable:
     """Compile the outputs of a graph as a function of its inputs.
 
     `native` gives its results in a `container`, with `unwrap` a single one as it is.  `variables`: inputs and outputs
     that native code reads and writes by itself; the `Reference` takes and gives them like all others.  `donated`: the
-    inputs, by position, whose arrays native code may write to, and return (`Plan.donation`).
+    inputs, by position, whose arrays native code may write to, and return (`Plan.donation`).  `floats`: those of type
+    f32 or f64, without axes, for which a Python float may stand when `native` is called.
     """
     if level == "O0":
         from graphc.passes.pipelines import optimize
 
         return Reference(optimize(graph, level, disable))
     return Native(
-        graph, level, disable, threads, unwrap=unwrap, container=container, variables=variables, donated=tuple(donated)
-    )
+        graph, level, disable, threads,
+        unwrap=unwrap, container=container, variables=variables, donated=tuple(donated), floats=tuple(floats),
+    )  # fmt: skip
 
 
 class Reference:
@@ -108,15 +111,16 @@ class Native:
         container: Container,
         variables: Stateful,
         donated: tuple[int, ...],
+        floats: tuple[int, ...],
     ) -> None:
         started = time.perf_counter()
         self.graph, self._options = graph, (level, tuple(disable), donated)
         inputs, outputs = (tuple(v.type for v in vs) for vs in (graph.inputs, graph.outputs))
-        self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes)
+        self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes, floats)
         self._state, self._container = variables.state, container
         self.types, self.results = self._signature.arguments, self._signature.results
         self._dtypes = tuple(numpy_dtype(t.dtype) for t in self.types)
-        options = f"{self._options} {unwrap} {variables.reads} {variables.writes}"
+        options = f"{self._options} {unwrap} {variables.reads} {variables.writes} {floats}"
         self.program = kept_program(graph, options, self._build)
         threads = threads or current().threads or default_threads()
         self._fork = fork_address(threads if self.program.is_shared else min(threads, 1))

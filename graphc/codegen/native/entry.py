@@ -94,7 +94,8 @@ Word: TypeAlias = Input | Output | Current | Spare | Arena | Address | Number | 
 class EntrySpec:
     """What the entry takes and passes on; it gives the outputs in a container, or one of them as it is (`is_single`).
 
-    It takes arrays of exactly these types and any strides.
+    It takes arrays of exactly these types and any strides; for inputs without axes, unless they are written to, also
+    NumPy's scalars, and for those in `floats` Python's floats.  A f32 is rounded from one, if that is finite.
 
     `arena`: bytes of working memory, for the time of the call.  `releases`: other Python threads may run meanwhile (a
     number is a truth value).  `recycles`: outputs are large.
@@ -112,6 +113,11 @@ class EntrySpec:
     recycles: int | Cell = 0
     written: tuple[int, ...] = ()
     returned: tuple[tuple[int, int], ...] = ()
+    floats: tuple[int, ...] = ()
+
+    def is_number(self, k: int) -> bool:
+        """Whether input k need not be an array."""
+        return not self.inputs[k].shape and k not in self.written
 
     @property
     def cells(self) -> int:
@@ -177,6 +183,7 @@ def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
     """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
     api = api_symbols()
     symbols = api | {dtype_symbol(t): id(numpy_dtype(t.dtype)) for t in spec.inputs}
+    symbols |= {scalar_symbol(t): id(numpy_dtype(t.dtype).type) for t in spec.inputs}
     symbols |= support_symbols() if layout_is_known() else {f"graphc.{name}": 0 for name in SUPPORT}
     symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
     symbols |= {f"graphc.variable.{n}": bindings.state.row(n) for n in (*spec.reads, *spec.writes)}
@@ -189,6 +196,11 @@ def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
 def dtype_symbol(t: ArrayType) -> str:
     """The name of NumPy's dtype object of an element type."""
     return f"graphc.dtype.{t.dtype}"
+
+
+def scalar_symbol(t: ArrayType) -> str:
+    """The name of NumPy's class of scalars of an element type."""
+    return f"graphc.scalar.{t.dtype}"
 
 
 # ------------------------------------------------------------------------------------------------------------- calling
@@ -209,11 +221,24 @@ class _MethodDef(ctypes.Structure):
 
 
 class _Owner:
-    """`self` of the built-in function: keeps the code, the method record and all that the code refers to alive."""
+    """The module of a built-in function: keeps its method record, and all that its code refers to, alive."""
 
-    def __init__(self, library: Library, bindings: Bindings, keep: Any) -> None:
-        self.library, self.bindings, self.keep = library, bindings, keep
-        self.method = _MethodDef(b"entry", library["entry"], METH_FASTCALL | METH_KEYWORDS, None)
+    def __init__(self, method: _MethodDef, keep: Any) -> None:
+        self.method, self.keep = method, keep
+
+
+def built_in(name: bytes, address: int, self_: Any, keep: Any) -> Callable[..., Any]:
+    """The callable of `ptr @f(ptr self, ptr args, i64 n, ptr names)`.  It owns what `keep` refers to."""
+    owner = _Owner(_MethodDef(name, address, METH_FASTCALL | METH_KEYWORDS, None), keep)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
+    function: Callable[..., Any] = make(ctypes.addressof(owner.method), self_, owner)
+    return function
+
+
+def entry_address(function: Callable[..., Any]) -> int:
+    """Of the code of a callable that `bind_entry` made of an entry; without `self` it hands nothing on (`refusal`)."""
+    return int(function.__self__["entry"])  # type: ignore[attr-defined]
 
 
 def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any = None) -> Callable[..., Any]:
@@ -223,11 +248,7 @@ def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any 
     """
     if not layout_is_known():
         return PythonEntry(library, spec, bindings, keep)
-    owner = _Owner(library, bindings, keep)
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    function: Callable[..., Any] = make(ctypes.addressof(owner.method), owner, None)
-    return function
+    return built_in(b"entry", library["entry"], library, (bindings, keep))
 
 
 class PythonEntry:
@@ -261,7 +282,7 @@ class _PythonCall:
 
     @property
     def fits(self) -> bool:
-        return len(self.args) == len(self.spec.inputs) and all(map(self._fits, self.args, self.spec.inputs))
+        return len(self.args) == len(self.spec.inputs) and all(map(self._fits, range(len(self.args)), self.args))
 
     def run(self, bindings: Bindings, run: Callable[[int, int | None], int]) -> Any:
         spec, values = self.spec, bindings.state.values()
@@ -283,15 +304,21 @@ class _PythonCall:
 
     def _arguments(self) -> list[np.ndarray[Any, Any]]:
         """In order; copies of those that are written to where one cannot be."""
-        args = [np.require(a, requirements=("C", "A")) for a in self.args]
+        dtypes = [numpy_dtype(t.dtype) for t in self.spec.inputs]
+        args = [np.require(a, t, ("C", "A")) for a, t in zip(self.args, dtypes, strict=True)]
         written = self.spec.written
         shared = any(np.may_share_memory(args[k], a) for k in written for n, a in enumerate(args) if n != k)
         if shared or not all(args[k].flags.writeable for k in written):
             args = [a.copy() if k in written else a for k, a in enumerate(args)]
         return args
 
-    def _fits(self, a: Any, t: ArrayType) -> bool:
-        return type(a) is np.ndarray and a.dtype is numpy_dtype(t.dtype) and a.shape == self._shape(t)
+    def _fits(self, k: int, a: Any) -> bool:
+        t, dtype = self.spec.inputs[k], numpy_dtype(self.spec.inputs[k].dtype)
+        if type(a) is np.ndarray:
+            return a.dtype is dtype and a.shape == self._shape(t)
+        if type(a) is float and k in self.spec.floats:
+            return not np.isfinite(a) or abs(a) <= np.finfo(dtype).max
+        return type(a) is dtype.type and self.spec.is_number(k)
 
     def _shape(self, t: ArrayType) -> tuple[int, ...]:
         return tuple(map(self._number, t.shape))

@@ -1,0 +1,165 @@
+"""A door to an entry: a built-in function of nested arguments, which the entry takes flat, and of nested results.
+
+What the arguments are made of, and what becomes of the results, is told by `Part`s; they are written into a table that
+the code in `walk` follows.  Everything else the door hands on to whatever takes over, with the same arguments.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import IntEnum
+from functools import cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from graphc.codegen.native.array_layout import api_symbols
+from graphc.codegen.native.engine import CODEGEN_LEVEL, Library, kept_object
+from graphc.codegen.native.entry import Otherwise, built_in, entry_address
+from graphc.codegen.native.support import support_symbols
+from graphc.codegen.native.walk import WALK_IMPORTS, walk_text
+from graphc.records import dataclass
+
+MOST_OPERANDS = 4096  # a door keeps as many addresses on the stack
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """Whatever is there is an operand of the entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Anything may be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """This very object, or an equal string or int."""
+
+    object: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An object of the same class that is equal; among results, the object itself."""
+
+    object: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One of the arrays that the entry gives."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that the entry gives, as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """A list, a tuple (with names or not), a dict, or an object with attributes that its class is called with.
+
+    `keys` name the parts inside; those of a dict are strings, ints, or compared by identity.
+    """
+
+    kind: type[Any]
+    keys: tuple[Any, ...]
+    parts: tuple[Part, ...]
+
+
+Part: TypeAlias = Operand | Ignored | Handle | Constant | Result | Whole | Nest
+
+
+class Door:
+    """`native` takes what `positional` and `named` arguments say, and gives `result`.
+
+    `entry` is a native function that `bind_entry` made; several results are in a tuple where `result` is not Whole.
+    """
+
+    def __init__(
+        self, entry: Callable[..., Any], positional: Sequence[Part], named: Iterable[tuple[str, Part]], result: Part
+    ) -> None:
+        self._slow = Otherwise(_refuse)
+        self._objects: list[Any] = [entry, self._slow, _library()]  # whose addresses the table has
+        arguments = [*((None, p) for p in positional), *named]
+        rows = [row for key, part in arguments for row in self._rows(key, part, reading=True)]
+        count = sum(row[0] == _Do.OPERAND for row in rows)
+        assert count <= MOST_OPERANDS
+        head = [
+            entry_address(entry), self._slow.address, len(positional), len(arguments) - len(positional), count, len(rows)
+        ]  # fmt: skip
+        rows += self._rows(None, result, reading=False)
+        table = np.array([*head, *(number for row in rows for number in row)], np.int64)
+        self.native = built_in(b"door", _library()["call"], table, self._objects)
+
+    def hand_on(self, otherwise: Callable[..., Any]) -> None:
+        """From now on `native` hands on to this callable what it does not take."""
+        self._slow.function = otherwise
+
+    # ------------------------------------------------------------------------------------------------- the table
+
+    def _rows(self, key: Any, part: Part, *, reading: bool) -> Iterator[tuple[int, int, int, int, int]]:
+        match part:
+            case Nest(kind, keys, parts):
+                names = self._address(_names(kind, keys)) if not reading else 0
+                yield _container(kind, reading), len(parts), self._address(kind), names, self._address(key)
+                for inner, below in zip(keys, parts, strict=True):
+                    yield from self._rows(inner, below, reading=reading)
+            case Result(index):
+                yield _Do.RESULT, index, 0, 0, self._address(key)
+            case Handle(x) | Constant(x):
+                yield _LEAVES[type(part)], 0, self._address(x), 0, self._address(key)
+            case _:
+                yield _LEAVES[type(part)], 0, 0, 0, self._address(key)
+
+    def _address(self, x: Any) -> int:
+        """Of an object that lives as long as the table; nothing has the address 0."""
+        self._objects.append(x)
+        return id(x)
+
+
+class _Do(IntEnum):
+    """What a row of the table says."""
+
+    IGNORED = 0
+    OPERAND = 1
+    HANDLE = 2
+    EQUAL = 3
+    RESULT = 4
+    WHOLE = 5
+    TUPLE = 6
+    LIST = 7
+    DICT = 8
+    RECORD = 9
+
+
+_LEAVES = {
+    Ignored: _Do.IGNORED, Operand: _Do.OPERAND, Handle: _Do.HANDLE, Constant: _Do.EQUAL, Whole: _Do.WHOLE,
+}  # fmt: skip
+
+
+def _container(kind: type[Any], reading: bool) -> _Do:
+    """A tuple with names is read as a tuple, and made by calling its class."""
+    plain = {tuple: _Do.TUPLE, list: _Do.LIST, dict: _Do.DICT}
+    return _Do.TUPLE if reading and issubclass(kind, tuple) else plain.get(kind, _Do.RECORD)
+
+
+def _names(kind: type[Any], keys: tuple[Any, ...]) -> Any:
+    """What a container is made with: a dict as a copy of one that has its keys, others are called with names."""
+    return dict.fromkeys(keys) if kind is dict else keys
+
+
+def _refuse(*args: Any, **named: Any) -> Any:
+    raise TypeError("arguments of another kind")
+
+
+@cache
+def _library() -> Library:
+    api = api_symbols()
+    imports = {name: api[name] for name in WALK_IMPORTS} | {"graphc.hand_on": support_symbols()["graphc.hand_on"]}
+    return Library(kept_object(walk_text(_Do.__members__), CODEGEN_LEVEL), ["call"], imports)
