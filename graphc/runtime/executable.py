@@ -62,14 +62,14 @@ def compile_graph(
     container: Container = tuple,
     variables: Stateful = _STATELESS,
     donated: Sequence[int] = (),
-    floats: Sequence[int] = (),
+    weak: tuple[int, ...] | None = (),
 ) -> Executable:
     """Compile the outputs of a graph as a function of its inputs.
 
     `native` gives its results in a `container`, with `unwrap` a single one as it is.  `variables`: inputs and outputs
     that native code reads and writes by itself; the `Reference` takes and gives them like all others.  `donated`: the
-    inputs, by position, whose arrays native code may write to, and return (`Plan.donation`).  `floats`: those of type
-    f32 or f64, without axes, for which a Python float may stand when `native` is called.
+    inputs, by position, whose arrays native code may write to, and return (`Plan.donation`).  `weak`: the f64
+    inputs that are Python floats when `native` is called; with None, any f32 or f64 without axes may be one.
     """
     if level == "O0":
         from graphc.passes.pipelines import optimize
@@ -77,7 +77,7 @@ def compile_graph(
         return Reference(optimize(graph, level, disable))
     return Native(
         graph, level, disable, threads,
-        unwrap=unwrap, container=container, variables=variables, donated=tuple(donated), floats=tuple(floats),
+        unwrap=unwrap, container=container, variables=variables, donated=tuple(donated), weak=weak,
     )  # fmt: skip
 
 
@@ -111,16 +111,16 @@ class Native:
         container: Container,
         variables: Stateful,
         donated: tuple[int, ...],
-        floats: tuple[int, ...],
+        weak: tuple[int, ...] | None,
     ) -> None:
         started = time.perf_counter()
         self.graph, self._options = graph, (level, tuple(disable), donated)
         inputs, outputs = (tuple(v.type for v in vs) for vs in (graph.inputs, graph.outputs))
-        self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes, floats)
+        self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes, weak)
         self._state, self._container = variables.state, container
         self.types, self.results = self._signature.arguments, self._signature.results
         self._dtypes = tuple(numpy_dtype(t.dtype) for t in self.types)
-        options = f"{self._options} {unwrap} {variables.reads} {variables.writes} {floats}"
+        options = f"{self._options} {unwrap} {variables.reads} {variables.writes} {weak}"
         self.program = kept_program(graph, options, self._build)
         threads = threads or current().threads or default_threads()
         self._fork = fork_address(threads if self.program.is_shared else min(threads, 1))
@@ -176,11 +176,15 @@ class Native:
         results = self.native(*self.fitting(arrays))
         return (results,) if self._signature.is_single else tuple(results)
 
-    def fitting(self, arrays: Sequence[Array]) -> list[Array]:
-        """The arrays as `native` takes them: exactly of NumPy's own types.  It is set to their extents."""
+    def fitting(self, arrays: Sequence[Any]) -> list[Any]:
+        """The arrays, or numbers, as `native` takes them: exactly of NumPy's own types.  It is set to their extents."""
+        arrays = [a if isinstance(a, np.ndarray) else np.asarray(a) for a in arrays]
         self.set_extents(arrays)
         pairs = zip(arrays, self._dtypes, strict=True)
-        return [a if a.__class__ is np.ndarray and a.dtype is t else _copied(a, t) for a, t in pairs]
+        fitting: list[Any] = [a if a.__class__ is np.ndarray and a.dtype is t else _copied(a, t) for a, t in pairs]
+        for k in self._signature.weak or ():
+            fitting[k] = float(fitting[k])
+        return fitting
 
     def _convert(self, *args: Any, **named: Any) -> Any:
         """What `native` does not take, unless told otherwise: arrays of other extents; the rest raises."""

@@ -127,7 +127,7 @@ class Signature:
 
     The last inputs are the variables numbered `reads`, all others arguments.  The last outputs are new values of the
     variables `writes`, all others results.  `unwrap`: the entry gives a single result as it is, not in a container.
-    `floats`: the arguments for which a Python float may stand.
+    `weak`: the arguments that are Python floats; with None, any without axes may be one.
     """
 
     inputs: tuple[Type, ...]
@@ -135,7 +135,7 @@ class Signature:
     unwrap: bool
     reads: tuple[int, ...] = ()
     writes: tuple[int, ...] = ()
-    floats: tuple[int, ...] = ()
+    weak: tuple[int, ...] | None = ()
 
     @property
     def arguments(self) -> tuple[Type, ...]:
@@ -214,7 +214,7 @@ class Entry:
             returned=plan.donation.results,
             written=plan.donation.written,
             is_single=signature.is_single,
-            floats=signature.floats,
+            weak=signature.weak,
             arena=self._arena.size if self._arena else self._cell(ArenaSize()),
             releases=self._decision(plan.work, RELEASED),
             recycles=self._decision(_fresh(plan, signature), LARGE),

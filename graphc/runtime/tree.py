@@ -41,6 +41,14 @@ class Structure:
         return self.is_leaf or (self.kind in (list, tuple) and all(c.is_leaf for c in self.children))
 
     @property
+    def is_named_tuple(self) -> bool:
+        return self.kind is not None and _is_named_tuple(self.kind)
+
+    @property
+    def is_record(self) -> bool:
+        return self.kind is not None and _is_record(self.kind)
+
+    @property
     def leaf_count(self) -> int:
         return 1 if self.is_leaf else sum(c.leaf_count for c in self.children)
 
@@ -59,7 +67,7 @@ class Structure:
         """How a user would write each leaf: `['w'][0].bias`."""
         if self.is_leaf:
             yield root
-        by_name = self.kind is not None and (_is_record(self.kind) or _is_named_tuple(self.kind))
+        by_name = self.is_record or self.is_named_tuple
         for key, child in zip(self.keys, self.children, strict=True):
             yield from child.paths(f"{root}.{key}" if by_name else f"{root}[{key!r}]")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -81,11 +82,11 @@ def _as_expected(a: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bool:
     return dims == a.shape and (contiguous, bool(flags & WRITEABLE)) == expected
 
 
-def _one(dtype: str) -> np.generic:
+def _one(dtype: str) -> Any:
     return numpy_dtype(dtype).type(1)
 
 
-def _has_its_value(x: float | np.generic) -> bool:
+def _has_its_value(x: Any) -> bool:
     value = np.asarray(x)
     return ctypes.string_at(id(x) + SCALAR, value.itemsize) == value.tobytes()
 

@@ -6,8 +6,7 @@ the code in `walk` follows.  Everything else the door hands on to whatever takes
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from functools import cache
 from typing import Any, TypeAlias
@@ -75,6 +74,9 @@ class Nest:
 Part: TypeAlias = Operand | Ignored | Handle | Constant | Result | Whole | Nest
 
 
+Named: TypeAlias = tuple[str, Part]
+
+
 class Door:
     """`native` takes what `positional` and `named` arguments say, and gives `result`.
 
@@ -82,45 +84,66 @@ class Door:
     """
 
     def __init__(
-        self, entry: Callable[..., Any], positional: Sequence[Part], named: Iterable[tuple[str, Part]], result: Part
+        self, entry: Callable[..., Any], positional: Sequence[Part], named: Sequence[Named], result: Part
     ) -> None:
         self._slow = Otherwise(_refuse)
-        self._objects: list[Any] = [entry, self._slow, _library()]  # whose addresses the table has
-        arguments = [*((None, p) for p in positional), *named]
-        rows = [row for key, part in arguments for row in self._rows(key, part, reading=True)]
-        count = sum(row[0] == _Do.OPERAND for row in rows)
-        assert count <= MOST_OPERANDS
-        head = [
-            entry_address(entry), self._slow.address, len(positional), len(arguments) - len(positional), count, len(rows)
-        ]  # fmt: skip
-        rows += self._rows(None, result, reading=False)
-        table = np.array([*head, *(number for row in rows for number in row)], np.int64)
-        self.native = built_in(b"door", _library()["call"], table, self._objects)
+        table = _Table(positional, named)
+        table.keep(entry), table.keep(self._slow)
+        self.native = table.bind("call", entry_address(entry), self._slow.address, result)
 
     def hand_on(self, otherwise: Callable[..., Any]) -> None:
         """From now on `native` hands on to this callable what it does not take."""
         self._slow.function = otherwise
 
-    # ------------------------------------------------------------------------------------------------- the table
 
-    def _rows(self, key: Any, part: Part, *, reading: bool) -> Iterator[tuple[int, int, int, int, int]]:
+def _refuse(*args: Any, **named: Any) -> Any:
+    raise TypeError("arguments of another kind")
+
+
+Reader: TypeAlias = Callable[..., "list[Any] | None"]
+
+
+def reader(positional: Sequence[Part], named: Sequence[Named]) -> Reader:
+    """A function of such arguments that gives the operands among them, and None for all other arguments."""
+    return _Table(positional, named).bind("operands", 0, 0, Ignored())
+
+
+class _Table:
+    """What the code in `walk` follows: a head, rows for the arguments, rows for the result."""
+
+    def __init__(self, positional: Sequence[Part], named: Sequence[Named]) -> None:
+        self._objects: list[Any] = []  # whose addresses are in it
+        arguments = [*((None, p) for p in positional), *named]
+        self._rows = [row for key, part in arguments for row in self._below(key, part, reading=True)]
+        count = sum(row[0] == _Do.OPERAND for row in self._rows)
+        assert count <= MOST_OPERANDS
+        self._head = [len(positional), len(named), count, len(self._rows)]
+
+    def keep(self, x: Any) -> int:
+        """The address of an object that lives as long as the table; nothing has the address 0."""
+        self._objects.append(x)
+        return 0 if x is None else id(x)
+
+    def bind(self, name: str, entry: int, slow: int, result: Part) -> Callable[..., Any]:
+        """A function of the code, which follows this table."""
+        rows = [*self._rows, *self._below(None, result, reading=False)]
+        numbers = [entry, slow, *self._head, *(number for row in rows for number in row)]
+        return built_in(name.encode(), _library()[name], np.array(numbers, np.int64), (_library(), self._objects))
+
+    def _below(self, key: Any, part: Part, *, reading: bool) -> Iterator[tuple[int, int, int, int, int]]:
         match part:
             case Nest(kind, keys, parts):
-                names = self._address(_names(kind, keys)) if not reading else 0
-                yield _container(kind, reading), len(parts), self._address(kind), names, self._address(key)
-                for inner, below in zip(keys, parts, strict=True):
-                    yield from self._rows(inner, below, reading=reading)
+                names = 0 if reading else self.keep(_names(kind, keys))
+                yield _container(kind, reading), len(parts), self.keep(kind), names, self.keep(key)
+                for inner, child in zip(keys, parts, strict=True):
+                    yield from self._below(inner, child, reading=reading)
             case Result(index):
-                yield _Do.RESULT, index, 0, 0, self._address(key)
+                yield _Do.RESULT, index, 0, 0, self.keep(key)
             case Handle(x) | Constant(x):
-                yield _LEAVES[type(part)], 0, self._address(x), 0, self._address(key)
+                yield _LEAVES[type(part)], 0, id(x), 0, self.keep(key)
+                self.keep(x)
             case _:
-                yield _LEAVES[type(part)], 0, 0, 0, self._address(key)
-
-    def _address(self, x: Any) -> int:
-        """Of an object that lives as long as the table; nothing has the address 0."""
-        self._objects.append(x)
-        return id(x)
+                yield _LEAVES[type(part)], 0, 0, 0, self.keep(key)
 
 
 class _Do(IntEnum):
@@ -145,21 +168,18 @@ _LEAVES = {
 
 def _container(kind: type[Any], reading: bool) -> _Do:
     """A tuple with names is read as a tuple, and made by calling its class."""
-    plain = {tuple: _Do.TUPLE, list: _Do.LIST, dict: _Do.DICT}
+    plain: dict[type[Any], _Do] = {tuple: _Do.TUPLE, list: _Do.LIST, dict: _Do.DICT}
     return _Do.TUPLE if reading and issubclass(kind, tuple) else plain.get(kind, _Do.RECORD)
 
 
 def _names(kind: type[Any], keys: tuple[Any, ...]) -> Any:
-    """What a container is made with: a dict as a copy of one that has its keys, others are called with names."""
-    return dict.fromkeys(keys) if kind is dict else keys
-
-
-def _refuse(*args: Any, **named: Any) -> Any:
-    raise TypeError("arguments of another kind")
+    """What a container is made with: a dict as a copy of one that has its keys, an object by calling its class with
+    names."""
+    return dict.fromkeys(keys) if kind is dict else None if issubclass(kind, tuple | list) else keys
 
 
 @cache
 def _library() -> Library:
     api = api_symbols()
     imports = {name: api[name] for name in WALK_IMPORTS} | {"graphc.hand_on": support_symbols()["graphc.hand_on"]}
-    return Library(kept_object(walk_text(_Do.__members__), CODEGEN_LEVEL), ["call"], imports)
+    return Library(kept_object(walk_text(_Do.__members__), CODEGEN_LEVEL), ["call", "operands"], imports)

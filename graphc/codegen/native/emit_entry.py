@@ -21,6 +21,7 @@ from graphc.codegen.native.array_layout import (
     FLAGS,
     NDIM,
     REFERENCES,
+    SCALAR,
     TYPE,
     numpy_dtype,
 )
@@ -39,7 +40,6 @@ from graphc.codegen.native.entry import (
     dtype_symbol,
     scalar_symbol,
 )
-from graphc.codegen.native.numbers import FLOATS
 from graphc.codegen.native.state import CLOSED, OPEN
 
 
@@ -126,7 +126,9 @@ class _Entry:
         self.need(self.every([positional, self.equal(Operand("%n", "i64"), len(self.spec.inputs))]))
         for k, t in enumerate(self.spec.inputs):
             self.args.append(self.field("%args", 8 * k, "ptr"))
-            if self.spec.is_number(k):
+            if self.spec.is_weak(k):
+                self.need(self.equal(self.field(self.args[-1], TYPE, "ptr"), self.external("PyFloat_Type")))
+            elif self.spec.is_number(k):
                 self.check_number(k, self.args[-1], t)
             else:
                 self.check(self.args[-1], t)
@@ -156,8 +158,8 @@ class _Entry:
         self.w.effect(f"%rounded.{k} = alloca i64, align 8")
         self.w.effect(f"br {self.is_array(a)}, label %{array}, label %{number}")
         self.start(number)
-        how = FLOATS.get(t.dtype, 0) if k in self.spec.floats else 0
-        call = f"call ptr @graphc.number({a}, ptr {self.external(scalar_symbol(t))}, i32 {how}, ptr %rounded.{k})"
+        rest = f"i32 {self.spec.floats(k)}, ptr %rounded.{k}"
+        call = f"call ptr @graphc.number({a}, ptr {self.external(scalar_symbol(t))}, {rest})"
         self.place(k, self.need_object(self.w.ordered("ptr", 1, call), "slow"), known)
         self.start(array)
         self.check_array(a, t)
@@ -283,6 +285,8 @@ class _Entry:
 
     def data(self, k: int) -> Operand:
         """Where the elements of argument k begin."""
+        if self.spec.is_weak(k):
+            return self.w.emit("ptr", 1, f"getelementptr i8, {self.args[k]}, i64 {SCALAR}")
         return self.field(f"%place.{k}", 0, "ptr") if self.spec.is_number(k) else self.field(self.args[k], DATA, "ptr")
 
     def run(self) -> Operand:

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphc.codegen.native.array_layout import api_symbols, layout_is_known, numpy_dtype
 from graphc.codegen.native.engine import Library
+from graphc.codegen.native.numbers import FLOATS
 from graphc.codegen.native.state import State
 from graphc.codegen.native.support import SUPPORT, support_symbols
 from graphc.records import dataclass, field
@@ -95,7 +96,8 @@ class EntrySpec:
     """What the entry takes and passes on; it gives the outputs in a container, or one of them as it is (`is_single`).
 
     It takes arrays of exactly these types and any strides; for inputs without axes, unless they are written to, also
-    NumPy's scalars, and for those in `floats` Python's floats.  A f32 is rounded from one, if that is finite.
+    NumPy's scalars.  The f64 inputs in `weak` are Python floats and nothing else; with None, a Python float may stand
+    for any f64 or f32 without axes, to which it must round without becoming infinite.
 
     `arena`: bytes of working memory, for the time of the call.  `releases`: other Python threads may run meanwhile (a
     number is a truth value).  `recycles`: outputs are large.
@@ -113,11 +115,18 @@ class EntrySpec:
     recycles: int | Cell = 0
     written: tuple[int, ...] = ()
     returned: tuple[tuple[int, int], ...] = ()
-    floats: tuple[int, ...] = ()
+    weak: tuple[int, ...] | None = ()
+
+    def is_weak(self, k: int) -> bool:
+        return self.weak is not None and k in self.weak
 
     def is_number(self, k: int) -> bool:
         """Whether input k need not be an array."""
         return not self.inputs[k].shape and k not in self.written
+
+    def floats(self, k: int) -> int:
+        """How a Python float becomes input k, see `FLOATS`."""
+        return FLOATS.get(self.inputs[k].dtype, 0) if self.weak is None else 0
 
     @property
     def cells(self) -> int:
@@ -314,10 +323,13 @@ class _PythonCall:
 
     def _fits(self, k: int, a: Any) -> bool:
         t, dtype = self.spec.inputs[k], numpy_dtype(self.spec.inputs[k].dtype)
+        if self.spec.is_weak(k):
+            return type(a) is float
         if type(a) is np.ndarray:
             return a.dtype is dtype and a.shape == self._shape(t)
-        if type(a) is float and k in self.spec.floats:
-            return not np.isfinite(a) or abs(a) <= np.finfo(dtype).max
+        if type(a) is float and self.spec.is_number(k) and self.spec.floats(k):
+            with np.errstate(over="ignore"):
+                return bool(np.isinf(dtype.type(a)) == np.isinf(a))
         return type(a) is dtype.type and self.spec.is_number(k)
 
     def _shape(self, t: ArrayType) -> tuple[int, ...]:

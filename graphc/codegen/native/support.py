@@ -22,7 +22,7 @@ def support_symbols() -> dict[str, int]:
     capsule = handler.capsule()
     text = support_text()
     imports = api_symbols() | {"graphc.handler": id(capsule)}
-    library = Library(kept_object(text), dict.fromkeys((*MEMORY_EXPORTS, *SUPPORT)), imports)
+    library = Library(kept_object(text), [*dict.fromkeys((*MEMORY_EXPORTS, *SUPPORT))], imports)
     handler.fill({name: library[name] for name in MEMORY_EXPORTS})
     for owned in (library, handler, capsule):  # arrays may outlive everything else
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(owned))
