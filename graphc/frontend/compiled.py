@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
-from graphc.codegen.native.door import MOST_OPERANDS, Constant, Door, Operand, Part, Result, Whole
+from graphc.codegen.native.door import Constant, Door, Operand, Part, Result, Whole
+from graphc.codegen.native.entry import is_native
 from graphc.frontend.signature import Call
 from graphc.frontend.trace import Output, Results, WeakFloat
 from graphc.ir.graph import Graph
@@ -67,7 +68,7 @@ def _way(executable: Executable, call: Call, results: Results) -> Way | None:
         return None
     if is_direct and call.is_flat:
         return executable
-    if not has_parts(call.structure, results.structure) or len(call.types) > MOST_OPERANDS:
+    if not is_native(executable.native) or not has_parts(call.structure, results.structure):
         return None
     return Door(executable.native, *argument_parts(call), Whole() if is_direct else _result(results))
 

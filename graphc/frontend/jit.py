@@ -181,7 +181,7 @@ class Jit:
         known = next((known for read, known in self._known if read(*args, **kwargs) is not None), None)
         if known is None:
             known = {}
-            self._known = [(reader(*argument_parts(call)), known), *self._known[: _STRUCTURES - 1]]
+            self._known = [(_reader(call), known), *self._known[: _STRUCTURES - 1]]
         if len(known) >= _REMEMBERED:
             known.clear()
         known[_kinds(call.dynamic)] = compiled
@@ -197,6 +197,14 @@ class Jit:
             else:
                 self.__call__ = way.native
             self._ways.append(way)
+
+
+def _reader(call: Call) -> Reader:
+    """Gives the leaves of calls that nest like this one; None for others."""
+    count = len(call.kinds)
+    if call.is_flat:
+        return lambda *args, **kwargs: [*args] if len(args) == count and not kwargs else None
+    return reader(*argument_parts(call))
 
 
 def _kinds(leaves: Iterable[Any]) -> tuple[Any, ...]:

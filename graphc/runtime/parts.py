@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graphc.codegen.native.array_layout import layout_is_known
-from graphc.codegen.native.door import Constant, Nest, Part
+from graphc.codegen.native.door import MOST_OPERANDS, Constant, Nest, Part
 from graphc.runtime.tree import Structure
 
 
 def has_parts(*structures: Structure) -> bool:
-    """Whether native code knows all of their containers, and how arrays lie in memory."""
-    return layout_is_known() and all(map(_is_known, structures))
+    """Whether native code knows all of their containers."""
+    return sum(s.leaf_count for s in structures) <= MOST_OPERANDS and all(map(_is_known, structures))
 
 
 def part(structure: Structure, leaves: Iterable[Part]) -> Part:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 REFERENCES, TYPE = 0, 8  # bytes from the start of any object: how many refer to it, its type
 DATA, NDIM, DIMS, DESCR, FLAGS = 16, 24, 32, 56, 64  # bytes from the start of an array object
+SIZE, ITEMS = 16, 24  # bytes from the start of a tuple or list to its size, to its items or (list) their address
 SCALAR = 16  # bytes from the start of a Python float, or of a scalar of NumPy, to its value
 CONTIGUOUS_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 WRITEABLE = 0x400  # NPY_ARRAY_WRITEABLE
@@ -26,7 +28,7 @@ _PYTHON = (
     "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem", "PyLong_FromLong",
     "Py_IncRef", "Py_DecRef", "PyErr_NoMemory", "PyEval_SaveThread", "PyEval_RestoreThread",
     "PyMem_RawMalloc", "PyMem_RawFree", "PyThread_get_thread_ident", "PyType_IsSubtype",
-    "PyObject_RichCompareBool", "PyObject_GetAttr", "PyTuple_Size", "PyTuple_GetItem", "PyList_Size", "PyList_GetItem",
+    "PyObject_RichCompareBool", "PyObject_GetAttr", "PyTuple_Size", "PyTuple_GetItem",
     "PyDict_Size", "PyDict_Next", "PyDict_Copy", "PyDict_SetItem", "PyErr_Clear", "PyErr_Occurred",
 )  # fmt: skip
 
@@ -63,7 +65,9 @@ def layout_is_known() -> bool:
     base = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     samples = (base, base.T, base[0], np.broadcast_to(base, base.shape), np.zeros((), np.int8), np.zeros((0, 5), bool))
     types = (_api(_NUMPY["PyArray_Type"]), _api(_NUMPY["PyGenericArrType_Type"])) == (id(np.ndarray), id(np.generic))
-    return types and all(map(_as_expected, samples)) and all(map(_has_its_value, (1.5, *map(_one, ELEMENTS))))
+    numbers, containers = (1.5, *map(_one, ELEMENTS)), ((1, 2), [3, 4])
+    others = all(map(_has_its_value, numbers)) and all(map(_has_items, containers))
+    return types and others and all(map(_as_expected, samples))
 
 
 def _as_expected(a: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bool:
@@ -89,6 +93,14 @@ def _one(dtype: str) -> Any:
 def _has_its_value(x: Any) -> bool:
     value = np.asarray(x)
     return ctypes.string_at(id(x) + SCALAR, value.itemsize) == value.tobytes()
+
+
+def _has_items(x: Sequence[Any]) -> bool:
+    items = id(x) + ITEMS
+    if type(x) is list:
+        items = ctypes.c_int64.from_address(items).value
+    size = ctypes.c_int64.from_address(id(x) + SIZE).value
+    return size == len(x) and list((ctypes.c_int64 * size).from_address(items)) == list(map(id, x))
 
 
 def _references_are_counted(a: object) -> bool:

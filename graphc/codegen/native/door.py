@@ -49,9 +49,10 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One of the arrays that the entry gives."""
+    """One of the arrays that the entry gives, or a copy of it."""
 
     index: int
+    is_copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,8 @@ class _Table:
                 yield _container(kind, reading), len(parts), self.keep(kind), names, self.keep(key)
                 for inner, child in zip(keys, parts, strict=True):
                     yield from self._below(inner, child, reading=reading)
-            case Result(index):
-                yield _Do.RESULT, index, 0, 0, self.keep(key)
+            case Result(index, is_copied):
+                yield _Do.COPY if is_copied else _Do.RESULT, index, 0, 0, self.keep(key)
             case Handle(x) | Constant(x):
                 yield _LEAVES[type(part)], 0, id(x), 0, self.keep(key)
                 self.keep(x)
@@ -154,11 +155,12 @@ class _Do(IntEnum):
     HANDLE = 2
     EQUAL = 3
     RESULT = 4
-    WHOLE = 5
-    TUPLE = 6
-    LIST = 7
-    DICT = 8
-    RECORD = 9
+    COPY = 5
+    WHOLE = 6
+    TUPLE = 7
+    LIST = 8
+    DICT = 9
+    RECORD = 10
 
 
 _LEAVES = {

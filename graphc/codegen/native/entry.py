@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from threading import get_ident
+from types import BuiltinFunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -243,6 +244,11 @@ def built_in(name: bytes, address: int, self_: Any, keep: Any) -> Callable[..., 
     make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
     function: Callable[..., Any] = make(ctypes.addressof(owner.method), self_, owner)
     return function
+
+
+def is_native(function: Callable[..., Any]) -> bool:
+    """Whether `bind_entry` could make a built-in function."""
+    return isinstance(function, BuiltinFunctionType)
 
 
 def entry_address(function: Callable[..., Any]) -> int:

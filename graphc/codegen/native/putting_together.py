@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 PUTTING_TOGETHER = r"""
-; What a row and those inside it make of the results: a new reference, null after an error.
+; One of the results; a single one is in no tuple.
+define internal ptr @pick(ptr %results, i64 %k) {
+entry:
+  %type = call ptr @type(ptr %results)
+  %several = icmp eq ptr %type, @PyTuple_Type
+  br i1 %several, label %item, label %all
+item:
+  %one = call ptr @PyTuple_GetItem(ptr %results, i64 %k)
+  ret ptr %one
+all:
+  ret ptr %results
+}
+
+; `cursor` has the row that comes next.  What that and those inside it make of the results: a new reference, null after an error.
 define internal ptr @build(ptr %cursor, ptr %results) {
 entry:
-  %row = call ptr @next_row(ptr %cursor)
+  %row = load ptr, ptr %cursor, align 8
+  %following = getelementptr %Row, ptr %row, i64 1
+  store ptr %following, ptr %cursor, align 8
   %what = load i64, ptr %row, align 8
   %object = call ptr @object(ptr %row)
   %count = call i64 @count(ptr %row)
   switch i64 %what, label %constant [i64 #WHOLE, label %whole
                                      i64 #RESULT, label %result
+                                     i64 #COPY, label %copy
                                      i64 #TUPLE, label %sequence
                                      i64 #LIST, label %sequence
                                      i64 #DICT, label %mapping
@@ -20,13 +36,13 @@ whole:
   call void @Py_IncRef(ptr %results)
   ret ptr %results
 result:
-  %type = call ptr @type(ptr %results)
-  %several = icmp eq ptr %type, @PyTuple_Type
-  br i1 %several, label %pick, label %whole
-pick:
-  %one = call ptr @PyTuple_GetItem(ptr %results, i64 %count)
+  %one = call ptr @pick(ptr %results, i64 %count)
   call void @Py_IncRef(ptr %one)
   ret ptr %one
+copy:
+  %original = call ptr @pick(ptr %results, i64 %count)
+  %copied = call ptr @PyArray_NewCopy(ptr %original, i32 0)
+  ret ptr %copied
 constant:
   call void @Py_IncRef(ptr %object)
   ret ptr %object
@@ -83,7 +99,8 @@ next:
   %more = icmp slt i64 %k, %count
   br i1 %more, label %make, label %end
 make:
-  %key = call ptr @key(ptr %cursor)
+  %row = load ptr, ptr %cursor, align 8
+  %key = call ptr @key(ptr %row)
   %value = call ptr @build(ptr %cursor, ptr %results)
   %missing = icmp eq ptr %value, null
   br i1 %missing, label %undo, label %one

@@ -55,14 +55,31 @@ no:
   ret i1 false
 }
 
+define internal ptr @key(ptr %row) {
+entry:
+  %at = getelementptr %Row, ptr %row, i32 0, i32 4
+  %key = load ptr, ptr %at, align 8
+  ret ptr %key
+}
+
+define internal i1 @has_key(ptr %row, ptr %key) {
+entry:
+  %own = call ptr @key(ptr %row)
+  %same = call i1 @is_same(ptr %key, ptr %own)
+  ret i1 %same
+}
+
 ; ---------------------------------------------------------------------------------------------------------- reading
 
-; Follow one row, and those inside it; false where the object is not as they say.
-define internal i1 @read(ptr %cursor, ptr %x) {
+; Follow one row, and those inside it, and add the operands: the row after them, null where the object is not as they
+; say.
+define internal ptr @read(ptr %row, ptr %x, ptr %operands) {
 entry:
-  %row = call ptr @next_row(ptr %cursor)
   %what = load i64, ptr %row, align 8
-  %object = call ptr @object(ptr %row)
+  %count.at = getelementptr %Row, ptr %row, i32 0, i32 1
+  %object.at = getelementptr %Row, ptr %row, i32 0, i32 2
+  %object = load ptr, ptr %object.at, align 8
+  %next = getelementptr %Row, ptr %row, i64 1
   switch i64 %what, label %yes [i64 #OPERAND, label %operand
                                 i64 #HANDLE, label %handle
                                 i64 #EQUAL, label %equal
@@ -72,90 +89,97 @@ entry:
                                 i64 #RECORD, label %container]
 operand:
   call void @Py_IncRef(ptr %x)
-  %place.at = getelementptr %Cursor, ptr %cursor, i32 0, i32 1
-  %place = load ptr, ptr %place.at, align 8
+  %place = load ptr, ptr %operands, align 8
   store ptr %x, ptr %place, align 8
   %following = getelementptr ptr, ptr %place, i64 1
-  store ptr %following, ptr %place.at, align 8
-  br label %yes
+  store ptr %following, ptr %operands, align 8
+  ret ptr %next
 handle:
   %same = call i1 @is_same(ptr %x, ptr %object)
-  ret i1 %same
+  br i1 %same, label %yes, label %no
 equal:
   %equals = call i1 @is_equal(ptr %x, ptr %object)
-  ret i1 %equals
+  br i1 %equals, label %yes, label %no
 container:
-  %type = call ptr @type(ptr %x)
+  %count = load i64, ptr %count.at, align 8
+  %type.at = getelementptr i8, ptr %x, i64 TYPE
+  %type = load ptr, ptr %type.at, align 8
   %alike = icmp eq ptr %type, %object
   br i1 %alike, label %inside, label %no
 inside:
-  %count = call i64 @count(ptr %row)
   switch i64 %what, label %no [i64 #TUPLE, label %sequence
                                i64 #LIST, label %sequence
                                i64 #DICT, label %mapping
                                i64 #RECORD, label %record]
 sequence:
   %list = icmp eq i64 %what, #LIST
-  %items = call i1 @read_sequence(ptr %cursor, ptr %x, i64 %count, i1 %list)
-  ret i1 %items
+  %items = call ptr @read_sequence(ptr %next, ptr %x, ptr %operands, i64 %count, i1 %list)
+  ret ptr %items
 mapping:
-  %values = call i1 @read_mapping(ptr %cursor, ptr %x, i64 %count)
-  ret i1 %values
+  %values = call ptr @read_mapping(ptr %next, ptr %x, ptr %operands, i64 %count)
+  ret ptr %values
 record:
-  %fields = call i1 @read_record(ptr %cursor, ptr %x, i64 %count)
-  ret i1 %fields
+  %fields = call ptr @read_record(ptr %next, ptr %x, ptr %operands, i64 %count)
+  ret ptr %fields
 yes:
-  ret i1 true
+  ret ptr %next
 no:
-  ret i1 false
+  ret ptr null
 }
 
-; The same for an object that is only borrowed from its container.
-define internal i1 @read_borrowed(ptr %cursor, ptr %x) {
+; The same for an object that is only borrowed from its container: what runs other code holds it meanwhile.
+define internal ptr @read_borrowed(ptr %row, ptr %x, ptr %operands) {
 entry:
-  %row = load ptr, ptr %cursor, align 8
   %what = load i64, ptr %row, align 8
-  %operand = icmp eq i64 %what, #OPERAND
-  br i1 %operand, label %at.once, label %hold
+  %simple = icmp ule i64 %what, #HANDLE
+  br i1 %simple, label %at.once, label %hold
 at.once:
-  %taken = call i1 @read(ptr %cursor, ptr %x)
-  ret i1 %taken
+  %taken = call ptr @read(ptr %row, ptr %x, ptr %operands)
+  ret ptr %taken
 hold:
   call void @Py_IncRef(ptr %x)
-  %read = call i1 @read(ptr %cursor, ptr %x)
+  %next = call ptr @read(ptr %row, ptr %x, ptr %operands)
   call void @Py_DecRef(ptr %x)
-  ret i1 %read
+  ret ptr %next
 }
 
-define internal i1 @read_sequence(ptr %cursor, ptr %x, i64 %count, i1 %list) {
+; The size of a list is looked at again for every item.
+define internal ptr @read_sequence(ptr %first, ptr %x, ptr %operands, i64 %count, i1 %list) {
 entry:
-  %size.of = select i1 %list, ptr @PyList_Size, ptr @PyTuple_Size
-  %item.of = select i1 %list, ptr @PyList_GetItem, ptr @PyTuple_GetItem
-  %size = call i64 %size.of(ptr %x)
-  %alike = icmp eq i64 %size, %count
+  %size.at = getelementptr i8, ptr %x, i64 SIZE
+  %items.at = getelementptr i8, ptr %x, i64 ITEMS
+  %all = load i64, ptr %size.at, align 8
+  %alike = icmp eq i64 %all, %count
   br i1 %alike, label %next, label %no
 next:
   %k = phi i64 [0, %entry], [%following, %one]
+  %row = phi ptr [%first, %entry], [%after, %one]
   %more = icmp slt i64 %k, %count
-  br i1 %more, label %look, label %yes
+  br i1 %more, label %look, label %end
 look:
-  %item = call ptr %item.of(ptr %x, i64 %k)
-  %gone = icmp eq ptr %item, null
-  br i1 %gone, label %forget, label %one
+  %size = load i64, ptr %size.at, align 8
+  %there = icmp slt i64 %k, %size
+  br i1 %there, label %find, label %no
+find:
+  br i1 %list, label %apart, label %one
+apart:
+  %elsewhere = load ptr, ptr %items.at, align 8
+  br label %one
 one:
-  %read = call i1 @read_borrowed(ptr %cursor, ptr %item)
+  %items = phi ptr [%items.at, %find], [%elsewhere, %apart]
+  %at = getelementptr ptr, ptr %items, i64 %k
+  %item = load ptr, ptr %at, align 8
+  %after = call ptr @read_borrowed(ptr %row, ptr %item, ptr %operands)
   %following = add i64 %k, 1
+  %read = icmp ne ptr %after, null
   br i1 %read, label %next, label %no
-forget:
-  call void @PyErr_Clear()
-  br label %no
-yes:
-  ret i1 true
+end:
+  ret ptr %row
 no:
-  ret i1 false
+  ret ptr null
 }
 
-define internal i1 @read_mapping(ptr %cursor, ptr %x, i64 %count) {
+define internal ptr @read_mapping(ptr %first, ptr %x, ptr %operands, i64 %count) {
 entry:
   %position = alloca i64, align 8
   %key.at = alloca ptr, align 8
@@ -166,61 +190,65 @@ entry:
   br i1 %alike, label %next, label %no
 next:
   %k = phi i64 [0, %entry], [%following, %one]
+  %row = phi ptr [%first, %entry], [%after, %one]
   %more = icmp slt i64 %k, %count
-  br i1 %more, label %look, label %yes
+  br i1 %more, label %look, label %end
 look:
-  %wanted = call ptr @key(ptr %cursor)
   %found = call i32 @PyDict_Next(ptr %x, ptr %position, ptr %key.at, ptr %value.at)
   %some = icmp ne i32 %found, 0
   br i1 %some, label %compare, label %no
 compare:
   %key = load ptr, ptr %key.at, align 8
-  %same = call i1 @is_same(ptr %key, ptr %wanted)
+  %same = call i1 @has_key(ptr %row, ptr %key)
   br i1 %same, label %one, label %no
 one:
   %value = load ptr, ptr %value.at, align 8
-  %read = call i1 @read_borrowed(ptr %cursor, ptr %value)
+  %after = call ptr @read_borrowed(ptr %row, ptr %value, ptr %operands)
   %following = add i64 %k, 1
+  %read = icmp ne ptr %after, null
   br i1 %read, label %next, label %no
-yes:
-  ret i1 true
+end:
+  ret ptr %row
 no:
-  ret i1 false
+  ret ptr null
 }
 
-define internal i1 @read_record(ptr %cursor, ptr %x, i64 %count) {
+define internal ptr @read_record(ptr %first, ptr %x, ptr %operands, i64 %count) {
 entry:
   br label %next
 next:
   %k = phi i64 [0, %entry], [%following, %one]
+  %row = phi ptr [%first, %entry], [%after, %one]
   %more = icmp slt i64 %k, %count
-  br i1 %more, label %look, label %yes
+  br i1 %more, label %look, label %end
 look:
-  %name = call ptr @key(ptr %cursor)
+  %name = call ptr @key(ptr %row)
   %field = call ptr @PyObject_GetAttr(ptr %x, ptr %name)
   %missing = icmp eq ptr %field, null
   br i1 %missing, label %forget, label %one
 one:
-  %read = call i1 @read(ptr %cursor, ptr %field)
+  %after = call ptr @read(ptr %row, ptr %field, ptr %operands)
   call void @Py_DecRef(ptr %field)
   %following = add i64 %k, 1
+  %read = icmp ne ptr %after, null
   br i1 %read, label %next, label %no
 forget:
   call void @PyErr_Clear()
   br label %no
-yes:
-  ret i1 true
+end:
+  ret ptr %row
 no:
-  ret i1 false
+  ret ptr null
 }
 
-; Whether the names of arguments are those of the next rows, each of which is then followed.
-define internal i1 @read_arguments(ptr %door, ptr %cursor, ptr %args, i64 %n, ptr %names) {
+; Arguments by position, then those by name, in the order of the first rows.
+define internal i1 @read_arguments(ptr %door, ptr %args, i64 %n, ptr %names, ptr %operands) {
 entry:
   %positions.at = getelementptr %Door, ptr %door, i32 0, i32 2
   %positions = load i64, ptr %positions.at, align 8
   %named.at = getelementptr %Door, ptr %door, i32 0, i32 3
   %named = load i64, ptr %named.at, align 8
+  %first = getelementptr %Door, ptr %door, i64 1
   %alike = icmp eq i64 %n, %positions
   br i1 %alike, label %look, label %no
 look:
@@ -236,6 +264,7 @@ counted:
   br i1 %fits, label %next, label %no
 next:
   %k = phi i64 [0, %counted], [%following, %one]
+  %row = phi ptr [%first, %counted], [%after, %one]
   %more = icmp slt i64 %k, %all
   br i1 %more, label %pick, label %yes
 pick:
@@ -244,14 +273,14 @@ pick:
 compare:
   %m = sub i64 %k, %n
   %name = call ptr @PyTuple_GetItem(ptr %names, i64 %m)
-  %wanted = call ptr @key(ptr %cursor)
-  %same = call i1 @is_same(ptr %name, ptr %wanted)
+  %same = call i1 @has_key(ptr %row, ptr %name)
   br i1 %same, label %one, label %no
 one:
   %at = getelementptr ptr, ptr %args, i64 %k
   %x = load ptr, ptr %at, align 8
-  %read = call i1 @read(ptr %cursor, ptr %x)
+  %after = call ptr @read(ptr %row, ptr %x, ptr %operands)
   %following = add i64 %k, 1
+  %read = icmp ne ptr %after, null
   br i1 %read, label %next, label %no
 yes:
   ret i1 true

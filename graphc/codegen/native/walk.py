@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphc.codegen.native.array_layout import DATA, TYPE
+from graphc.codegen.native.array_layout import DATA, ITEMS, SIZE, TYPE
 from graphc.codegen.native.putting_together import PUTTING_TOGETHER
 from graphc.codegen.native.taking_apart import TAKING_APART
 
 WALK_IMPORTS = (
     "PyObject_Vectorcall", "PyObject_RichCompareBool", "PyObject_GetAttr", "PyTuple_New", "PyTuple_Size",
-    "PyTuple_GetItem", "PyTuple_SetItem", "PyList_New", "PyList_Size", "PyList_GetItem", "PyList_SetItem",
-    "PyDict_Size", "PyDict_Next", "PyDict_Copy", "PyDict_SetItem", "PyErr_Clear", "PyErr_Occurred", "Py_IncRef",
-    "Py_DecRef", "_Py_NoneStruct", "PyTuple_Type",
-    "PyUnicode_Type", "PyLong_Type",
+    "PyTuple_GetItem", "PyTuple_SetItem", "PyList_New", "PyList_SetItem", "PyDict_Size", "PyDict_Next", "PyDict_Copy",
+    "PyDict_SetItem", "PyArray_NewCopy", "PyErr_Clear", "PyErr_Occurred", "Py_IncRef", "Py_DecRef", "_Py_NoneStruct",
+    "PyTuple_Type", "PyUnicode_Type", "PyLong_Type",
 )  # fmt: skip
 
 
@@ -28,9 +27,9 @@ def walk_text(operations: Mapping[str, int]) -> str:
     `operations` are the numbers of what a row may say, by name.
     """
     text = "".join([_ROWS, TAKING_APART, PUTTING_TOGETHER, _CALLS])
-    text = text.replace("DATA", str(DATA)).replace("TYPE", str(TYPE))
-    for name, number in operations.items():
-        text = text.replace(f"#{name}", str(number))
+    offsets = {"DATA": DATA, "ITEMS": ITEMS, "SIZE": SIZE, "TYPE": TYPE}
+    for name, number in [*offsets.items(), *((f"#{name}", n) for name, n in operations.items())]:
+        text = text.replace(name, str(number))
     return text
 
 
@@ -42,8 +41,6 @@ _ROWS = r"""
 %Row = type { i64, i64, ptr, ptr, ptr }
 ; what to do, how many there are inside (or: which result), a class or an object, names, the key by which the row above
 ; holds this one
-
-%Cursor = type { ptr, ptr }  ; the next row, the place for the next operand
 
 @_Py_NoneStruct = external global i8
 @PyTuple_Type = external global i8
@@ -76,21 +73,6 @@ define internal ptr @names(ptr %row) {
   ret ptr %names
 }
 
-; The key of the row that comes next.
-define internal ptr @key(ptr %cursor) {
-  %row = load ptr, ptr %cursor, align 8
-  %at = getelementptr %Row, ptr %row, i32 0, i32 4
-  %key = load ptr, ptr %at, align 8
-  ret ptr %key
-}
-
-define internal ptr @next_row(ptr %cursor) {
-  %row = load ptr, ptr %cursor, align 8
-  %next = getelementptr %Row, ptr %row, i64 1
-  store ptr %next, ptr %cursor, align 8
-  ret ptr %row
-}
-
 define internal void @drop_all(ptr %from, ptr %to) {
 entry:
   br label %next
@@ -111,17 +93,14 @@ end:
 _CALLS = r"""
 define ptr @operands(ptr %self, ptr %args, i64 %n, ptr %names) {
 entry:
-  %cursor = alloca %Cursor, align 8
-  %place.at = getelementptr %Cursor, ptr %cursor, i32 0, i32 1
   %door.at = getelementptr i8, ptr %self, i64 DATA
   %door = load ptr, ptr %door.at, align 8
   %count.at = getelementptr %Door, ptr %door, i32 0, i32 4
   %count = load i64, ptr %count.at, align 8
   %operands = alloca ptr, i64 %count, align 8
-  %rows = getelementptr %Door, ptr %door, i64 1
-  store ptr %rows, ptr %cursor, align 8
-  store ptr %operands, ptr %place.at, align 8
-  %read = call i1 @read_arguments(ptr %door, ptr %cursor, ptr %args, i64 %n, ptr %names)
+  %place = alloca ptr, align 8
+  store ptr %operands, ptr %place, align 8
+  %read = call i1 @read_arguments(ptr %door, ptr %args, i64 %n, ptr %names, ptr %place)
   br i1 %read, label %make, label %other
 make:
   %new = call ptr @PyList_New(i64 %count)
@@ -144,7 +123,7 @@ no:
   call void @drop_all(ptr %operands, ptr %last)
   ret ptr null
 other:
-  %reached = load ptr, ptr %place.at, align 8
+  %reached = load ptr, ptr %place, align 8
   call void @drop_all(ptr %operands, ptr %reached)
   call void @Py_IncRef(ptr @_Py_NoneStruct)
   ret ptr @_Py_NoneStruct
@@ -152,17 +131,14 @@ other:
 
 define ptr @call(ptr %self, ptr %args, i64 %n, ptr %names) {
 entry:
-  %cursor = alloca %Cursor, align 8
-  %place.at = getelementptr %Cursor, ptr %cursor, i32 0, i32 1
   %door.at = getelementptr i8, ptr %self, i64 DATA
   %door = load ptr, ptr %door.at, align 8
   %count.at = getelementptr %Door, ptr %door, i32 0, i32 4
   %count = load i64, ptr %count.at, align 8
   %operands = alloca ptr, i64 %count, align 8
-  %rows = getelementptr %Door, ptr %door, i64 1
-  store ptr %rows, ptr %cursor, align 8
-  store ptr %operands, ptr %place.at, align 8
-  %read = call i1 @read_arguments(ptr %door, ptr %cursor, ptr %args, i64 %n, ptr %names)
+  %place = alloca ptr, align 8
+  store ptr %operands, ptr %place, align 8
+  %read = call i1 @read_arguments(ptr %door, ptr %args, i64 %n, ptr %names, ptr %place)
   br i1 %read, label %run, label %other
 run:
   %function = load ptr, ptr %door, align 8
@@ -174,9 +150,10 @@ run:
 nest:
   %result.at = getelementptr %Door, ptr %door, i32 0, i32 5
   %result = load i64, ptr %result.at, align 8
+  %rows = getelementptr %Door, ptr %door, i64 1
   %first = getelementptr %Row, ptr %rows, i64 %result
-  store ptr %first, ptr %cursor, align 8
-  %made = call ptr @build(ptr %cursor, ptr %results)
+  store ptr %first, ptr %place, align 8
+  %made = call ptr @build(ptr %place, ptr %results)
   call void @Py_DecRef(ptr %results)
   ret ptr %made
 why:
@@ -186,7 +163,7 @@ why:
 raise:
   ret ptr null
 other:
-  %reached = load ptr, ptr %place.at, align 8
+  %reached = load ptr, ptr %place, align 8
   call void @drop_all(ptr %operands, ptr %reached)
   br label %hand.on
 hand.on:
@@ -200,13 +177,12 @@ declare ptr @graphc.hand_on(ptr, ptr, i64, ptr)
 declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
 declare i32 @PyObject_RichCompareBool(ptr, ptr, i32)
 declare ptr @PyObject_GetAttr(ptr, ptr)
+declare ptr @PyArray_NewCopy(ptr, i32)
 declare ptr @PyTuple_New(i64)
 declare i64 @PyTuple_Size(ptr)
 declare ptr @PyTuple_GetItem(ptr, i64)
 declare i32 @PyTuple_SetItem(ptr, i64, ptr)
 declare ptr @PyList_New(i64)
-declare i64 @PyList_Size(ptr)
-declare ptr @PyList_GetItem(ptr, i64)
 declare i32 @PyList_SetItem(ptr, i64, ptr)
 declare i64 @PyDict_Size(ptr)
 declare i32 @PyDict_Next(ptr, ptr, ptr, ptr)
