@@ -16,7 +16,8 @@ all:
   ret ptr %results
 }
 
-; `cursor` has the row that comes next.  What that and those inside it make of the results: a new reference, null after an error.
+; What the row at `cursor`, which comes next, and those inside it make of the results: a new reference, null after an
+; error.
 define internal ptr @build(ptr %cursor, ptr %results) {
 entry:
   %row = load ptr, ptr %cursor, align 8
