@@ -160,7 +160,7 @@ class Session:
     def _compile(self, graph: Graph, variables: Stateful) -> Executable:
         level, disable, threads = self._options
         level = level if graph.outputs else "O0"  # nothing is asked for, so there is nothing to compile
-        return compile_graph(graph, level, disable, threads, unwrap=True, variables=variables)
+        return compile_graph(graph, level, disable, threads, unwrap=True, variables=variables, weak=None)
 
     # --------------------------------------------------------------------------------------------------- looking
 
