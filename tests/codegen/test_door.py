@@ -40,7 +40,7 @@ from graphc.codegen.native.entry import (
     bind_entry,
     entry_imports,
 )
-from tests.codegen.test_entry import COPY, SPIN, switched_by_hand
+from tests.codegen.entries import COPY, SPIN, switched_by_hand
 
 F = ArrayType("f32", (2, 3))
 X, Y = np.arange(6, dtype="f4").reshape(2, 3), np.ones((2, 3), "f4")

@@ -6,15 +6,13 @@ import gc
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
 import numpy as np
 import pytest
 
-from graphc.codegen.native.array_layout import layout_is_known, numpy_dtype
+from graphc.codegen.native.array_layout import layout_is_known
 from graphc.codegen.native.emit_entry import entry_text
 from graphc.codegen.native.engine import Library, host
 from graphc.codegen.native.entry import (
@@ -36,95 +34,19 @@ from graphc.codegen.native.entry import (
 )
 from graphc.codegen.native.memory import LARGE
 from graphc.codegen.native.state import CLOSED, OPEN, State
-
-F = ArrayType("f32", (2, 3))
-HALF = ArrayType("f16", (5,))
-NUMBER_TYPES = ["bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f16", "f32", "f64"]
-
-# words: source, destination, bytes, status to return
-COPY = """
-define i32 @run(ptr %words, ptr %fork) {
-  %from.at = getelementptr ptr, ptr %words, i64 0
-  %to.at = getelementptr ptr, ptr %words, i64 1
-  %size.at = getelementptr i64, ptr %words, i64 2
-  %status.at = getelementptr i64, ptr %words, i64 3
-  %from = load ptr, ptr %from.at, align 8
-  %to = load ptr, ptr %to.at, align 8
-  %size = load i64, ptr %size.at, align 8
-  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %size, i1 false)
-  %wide = load i64, ptr %status.at, align 8
-  %status = trunc i64 %wide to i32
-  ret i32 %status
-}
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)
-"""
-
-# words: the address of a flag, how often to look at it
-SPIN = """
-define i32 @run(ptr %words, ptr %fork) {
-entry:
-  %flag.at = getelementptr ptr, ptr %words, i64 0
-  %count.at = getelementptr i64, ptr %words, i64 1
-  %flag = load ptr, ptr %flag.at, align 8
-  %count = load i64, ptr %count.at, align 8
-  br label %look
-look:
-  %left = phi i64 [%count, %entry], [%fewer, %again]
-  %seen = load volatile i64, ptr %flag, align 8
-  %set = icmp ne i64 %seen, 0
-  br i1 %set, label %yes, label %again
-again:
-  %fewer = sub i64 %left, 1
-  %more = icmp ne i64 %fewer, 0
-  br i1 %more, label %look, label %no
-yes:
-  ret i32 0
-no:
-  ret i32 1
-}
-"""
-
-
-@contextmanager
-def switched_by_hand() -> Iterator[None]:
-    """No other Python thread gets its turn unless the running one lets go of the interpreter."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1000)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def slow(*args: Any, **named: Any) -> tuple[Any, ...]:
-    return ("slow", args, named) if named else ("slow", args)
-
-
-def raise_status(status: int) -> None:
-    raise IndexError(f"site {status}")
-
-
-DEFAULT = Bindings(Otherwise(slow), raise_status)
-
-
-def copy_spec(t: ArrayType = F, size: int = 24, status: int = 0, **options: Any) -> EntrySpec:
-    words = Input(0), Output(0), Number(size), Number(status)
-    return EntrySpec((t,), (t,), words, **{"is_single": True, **options})
-
-
-Bind = Callable[..., Callable[..., Any]]
-
-
-@pytest.fixture(params=["native", "python"])
-def bind(request: pytest.FixtureRequest) -> Bind:
-    """Builds the callable of a spec in either form."""
-
-    def make(spec: EntrySpec, bindings: Bindings = DEFAULT, keep: Any = None) -> Any:
-        library = Library(COPY + entry_text(spec), ["run", "entry"], entry_imports(spec, bindings))
-        form = bind_entry if request.param == "native" else PythonEntry
-        return form(library, spec, bindings, keep)
-
-    return make
+from tests.codegen.entries import (
+    HALF,
+    NUMBER_TYPES,
+    NUMBERS,
+    SPIN,
+    STRANGE,
+    Bind,
+    F,
+    copy_spec,
+    raise_status,
+    slow,
+    switched_by_hand,
+)
 
 
 def test_this_layout_is_known() -> None:
@@ -177,16 +99,6 @@ def test_what_does_not_fit_exactly_takes_the_slow_path(bind: Bind, name: str) ->
     np.testing.assert_array_equal(found, MISFITS[name])
 
 
-NUMBERS = np.arange(6, dtype="f4").reshape(2, 3)
-STRANGE = {
-    "order": np.asfortranarray(NUMBERS),
-    "strides": np.repeat(NUMBERS, 2, axis=1)[:, ::2],
-    "backwards": NUMBERS[::-1, ::-1].copy()[::-1, ::-1],
-    "alignment": np.frombuffer(b"\0" + NUMBERS.tobytes(), "f4", 6, 1).reshape(2, 3),
-    "broadcast": np.broadcast_to(NUMBERS[:1], (2, 3)),
-}
-
-
 @pytest.mark.parametrize("name", STRANGE)
 def test_any_strides(bind: Bind, name: str) -> None:
     x = STRANGE[name]
@@ -197,74 +109,6 @@ def test_any_strides(bind: Bind, name: str) -> None:
     np.testing.assert_array_equal(bind(both)(x, NUMBERS), x)
     assert bind(both)(x, 3)[0] == "slow"
     assert sys.getrefcount(x) == count
-
-
-@pytest.mark.parametrize("dtype", NUMBER_TYPES)
-def test_scalars_of_the_very_type_are_arrays_without_axes(bind: Bind, dtype: str) -> None:
-    kind = numpy_dtype(dtype)
-    f = bind(copy_spec(ArrayType(dtype, ()), kind.itemsize))
-    for value in (kind.type(1), np.array(1, kind), kind.type(0)):
-        count = sys.getrefcount(value)
-        found = f(value)
-        assert type(found) is np.ndarray and found.shape == () and found.dtype == kind and found == value
-        assert sys.getrefcount(value) == count
-    for other in (1, 1.0, True, np.ones(1, kind), *(numpy_dtype(t).type(1) for t in NUMBER_TYPES if t != dtype)):
-        assert f(other)[0] == "slow"
-
-
-FLOATS = [0.0, -0.0, 0.1, -1e-300, 3.4028235677973366e38, float("inf"), -float("inf"), float("nan"), 5e-324]
-
-
-def bits(x: Any, dtype: str) -> bytes:
-    return np.array(x, dtype).tobytes()
-
-
-@pytest.mark.parametrize("value", FLOATS)
-def test_a_python_float_may_stand_for_any_float(bind: Bind, value: float) -> None:
-    for t, dtype in (("f64", "f8"), ("f32", "f4")):
-        f = bind(copy_spec(ArrayType(t, ()), int(dtype[1]), weak=None))
-        with np.errstate(over="ignore"):
-            is_held = np.isinf(np.float32(value)) == np.isinf(value) or t == "f64"
-            if is_held:
-                assert f(value).tobytes() == bits(value, dtype) and f(np.array(value, dtype)).shape == ()
-            else:
-                assert f(value) == ("slow", (value,))
-        assert f(np.dtype(dtype).type(2)) == 2
-        assert f(3)[0] == f(True)[0] == f(np.float16(1))[0] == "slow"
-    for t in ("f16", "i64", "bool"):
-        assert bind(copy_spec(ArrayType(t, ()), 1, weak=None))(1.0) == ("slow", (1.0,))
-
-
-def test_where_a_python_float_is_asked_for_nothing_else_will_do(bind: Bind) -> None:
-    f = bind(copy_spec(ArrayType("f64", ()), 8, weak=(0,)))
-    for value in FLOATS:
-        assert f(value).tobytes() == bits(value, "f8")
-    for other in (np.float64(1), np.array(1.0), 1, True, "1.0", None):
-        assert f(other) == ("slow", (other,))
-
-
-def test_numbers_beside_strided_arrays(bind: Bind) -> None:
-    """The arrays are copied, the numbers stay; what is neither goes to the slow path uncopied."""
-    spec = EntrySpec((F, ArrayType("f64", ())), (F,), copy_spec().words, is_single=True, weak=None)
-    f, odd = bind(spec), STRANGE["strides"]
-    for number in (2.5, np.float64(2), np.array(2.0)):
-        np.testing.assert_array_equal(f(odd, number), odd)
-    for other in (2, "two", np.float32(2)):
-        assert f(odd, other)[0] == "slow"
-    assert f(odd, None)[1][0] is odd
-
-
-def test_numbers_beside_arrays_that_are_written_to(bind: Bind) -> None:
-    types = (F, ArrayType("f64", ()))
-    words = Input(0), Input(0), Number(0), Number(0)
-    spec = EntrySpec(types, (F,), words, is_single=True, weak=None, written=(0,), returned=((0, 0),))
-    f, x = bind(spec), np.ones((2, 3), "f4")
-    for number in (2.5, np.float64(2), np.array(2.0)):
-        assert f(x, number) is x
-    x.flags.writeable = False
-    assert f(x, 2.5) is not x
-    given = EntrySpec(types[::-1], (types[1],), words, is_single=True, weak=None, written=(0,), returned=((0, 0),))
-    assert bind(given)(2.5, x)[0] == bind(given)(np.float64(1), x)[0] == "slow"  # no memory to write to
 
 
 def test_the_number_of_arguments_is_checked(bind: Bind) -> None:
