@@ -16,6 +16,7 @@ import numpy as np
 
 from graphc.codegen.native.engine import Library
 from graphc.codegen.native.entry import Bindings, EntrySpec, Otherwise, bind_entry, entry_imports
+from graphc.codegen.native.extents import ROWS, row_of
 from graphc.codegen.native.pool import fork_address
 from graphc.codegen.native.processors import default_threads
 from graphc.codegen.native.state import State
@@ -126,6 +127,8 @@ class Native:
         self._fork = fork_address(threads if self.program.is_shared else min(threads, 1))
         self._entry = Entry(self.program.plan, self._signature)
         self._block = np.full(len(self._entry.cells), -1, np.int64)  # no extent is -1: nothing fits yet
+        self._axes = self.spec.axes
+        self._table = np.full((ROWS if self._axes else 0, self.spec.cells), -1, np.int64)  # see `extents`
         self._blocks: dict[tuple[tuple[int, ...], ...], Array] = {}  # by the shapes of the arguments
         self._slow = Otherwise(self._convert)
         how = "compiled" if "stages" in vars(self) else "loaded from the cache"
@@ -157,7 +160,8 @@ class Native:
         return self._link(container, Otherwise(otherwise))
 
     def _link(self, container: Container, slow: Otherwise) -> Callable[..., Any]:
-        bindings = Bindings(slow, self._fail, self._fork, self._block.ctypes.data, container, self._state)
+        places = self._block.ctypes.data, self._table.ctypes.data
+        bindings = Bindings(slow, self._fail, self._fork, *places, container, self._state)
         library = Library(self.program.object, ["run", "entry"], entry_imports(self.spec, bindings))
         return bind_entry(library, self.spec, bindings, keep=self)
 
@@ -219,6 +223,8 @@ class Native:
             if len(self._blocks) >= REMEMBERED:
                 self._blocks.clear()
             self._blocks[shapes] = block
+        if self._axes:
+            self._table[row_of(shapes[k][n] for k, _, n, _ in self._axes)] = block
         self._block[:] = block  # in one step, and always: another thread may just have set other extents
 
     def _new_block(self, dims: Mapping[str, int]) -> Array:

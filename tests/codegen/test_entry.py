@@ -32,6 +32,7 @@ from graphc.codegen.native.entry import (
     bind_entry,
     entry_imports,
 )
+from graphc.codegen.native.extents import ROWS
 from graphc.codegen.native.memory import LARGE
 from graphc.codegen.native.state import CLOSED, OPEN, State
 from tests.codegen.entries import (
@@ -189,7 +190,8 @@ def test_cells_are_read_at_every_call(bind: Bind) -> None:
     words = Input(0), Output(0), Cell(2), Number(0), Arena(Cell(3))
     options = {"arena": Cell(4), "releases": Cell(5), "recycles": Cell(6), "is_single": True}
     spec = EntrySpec(types[:1], types[1:], words, **options)
-    f = bind(spec, Bindings(Otherwise(slow), raise_status, block=block.ctypes.data))
+    blocks = np.full((ROWS, spec.cells), -1)
+    f = bind(spec, Bindings(Otherwise(slow), raise_status, block=block.ctypes.data, blocks=blocks.ctypes.data))
     for n in (3, 5, 0, 3):
         for decision in (0, 1):
             block[:7] = n, n, 4 * n, 64, 4096 * n, decision, decision

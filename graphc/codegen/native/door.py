@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from graphc.codegen.native.array_layout import api_symbols
-from graphc.codegen.native.engine import CODEGEN_LEVEL, Library, kept_object
+from graphc.codegen.native.engine import Library, kept_object
 from graphc.codegen.native.entry import Otherwise, built_in, entry_address
 from graphc.codegen.native.support import support_symbols
 from graphc.codegen.native.walk import WALK_IMPORTS, walk_text
@@ -184,4 +184,4 @@ def _names(kind: type[Any], keys: tuple[Any, ...]) -> Any:
 def _library() -> Library:
     api = api_symbols()
     imports = {name: api[name] for name in WALK_IMPORTS} | {"graphc.hand_on": support_symbols()["graphc.hand_on"]}
-    return Library(kept_object(walk_text(_Do.__members__), CODEGEN_LEVEL), ["call", "operands"], imports)
+    return Library(kept_object(walk_text(_Do.__members__)), ["call", "operands"], imports)

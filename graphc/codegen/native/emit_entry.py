@@ -338,9 +338,30 @@ class _Entry:
         self.reference(number, "Dec")
         self.w.effect(f"ret {answer}")
 
+    def bind_again(self) -> None:
+        """For extents that were bound before, set the block to them, and begin again."""
+        call = f"call i1 @graphc.rebind(ptr %args, i64 %n, ptr %names, ptr {self.axes()}"
+        bound = self.w.ordered("bool", 1, f"{call}, ptr {self.external('graphc.blocks')}, ptr {self.block})")
+        again, refused = self.w.label("again"), self.w.label("refused")
+        self.w.effect(f"br {bound}, label %{again}, label %{refused}")
+        self.start(again)
+        self.w.effect(f"ret {self.w.ordered('ptr', 1, 'call ptr @entry(ptr %self, ptr %args, i64 %n, ptr %names)')}")
+        self.start(refused)
+
+    def axes(self) -> str:
+        """A `%Axes`, and a `%Axis` for each of the inputs' axes that is no number."""
+        row = "{ i32, i32, i32, i32 }"
+        rows = [f"{row} {{ {', '.join(f'i32 {n}' for n in axis)} }}" for axis in self.spec.axes]
+        head = f"i64 {len(self.spec.inputs)}, i64 {self.spec.cells}, i64 {len(rows)}"
+        value = f"{{ i64, i64, i64, [{len(rows)} x {row}] }} {{ {head}, [{len(rows)} x {row}] [{', '.join(rows)}] }}"
+        self.globals[f"@entry.axes = internal constant {value}"] = None
+        return "@entry.axes"
+
     def leave(self, result: Operand) -> None:
         """The ways out: arguments that do not fit; a failed allocation, for which what was made so far is dropped."""
         self.start("slow")
+        if self.spec.axes:
+            self.bind_again()
         call = f"ptr %self, ptr %args, i64 %n, ptr %names, ptr @entry, ptr {self.external('graphc.slow')}"
         self.w.effect(f"ret {self.w.ordered('ptr', 1, f'call ptr @graphc.refused({call})')}")
         if self.spec.written:
@@ -375,6 +396,7 @@ _DECLARATIONS = (
     "declare ptr @graphc.container(i64)",
     "declare i32 @graphc.put(ptr, i64, ptr)",
     "declare ptr @graphc.number(ptr, ptr, i32, ptr)",
+    "declare i1 @graphc.rebind(ptr, i64, ptr, ptr, ptr, ptr)",
     "declare ptr @graphc.take(i64)",
     "declare void @graphc.give(ptr)",
     "declare i1 @graphc.separate(ptr, i64, ptr)",

@@ -88,9 +88,9 @@ def object_code(module: Any, level: int = CODEGEN_LEVEL) -> bytes:
     return bytes(_emitter(level).emit_object(module))
 
 
-def kept_object(text: str, level: int = QUICK_LEVEL) -> bytes:
-    """Object code of a text that does not depend on programs, kept on disk."""
-    return kept(digest(text, str(level), host().key), lambda: emit_object(text, level))
+def kept_object(text: str) -> bytes:
+    """Object code of a text that does not depend on programs, emitted quickly and kept on disk."""
+    return kept(digest(text, str(QUICK_LEVEL), host().key), lambda: emit_object(text, QUICK_LEVEL))
 
 
 def assembly(text: str) -> str:

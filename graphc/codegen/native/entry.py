@@ -138,6 +138,12 @@ class EntrySpec:
         return max((n.index + 1 for n in found if isinstance(n, Cell)), default=0)
 
     @property
+    def axes(self) -> tuple[tuple[int, int, int, int], ...]:
+        """The axes of inputs that are no numbers: the input, its rank, the axis, the cell with its extent."""
+        each = ((k, len(t.shape), n, e) for k, t in enumerate(self.inputs) for n, e in enumerate(t.shape))
+        return tuple((k, rank, n, e.index) for k, rank, n, e in each if isinstance(e, Cell))
+
+    @property
     def reads(self) -> tuple[int, ...]:
         """The variables that are read."""
         return tuple(w.variable for w in self.words if isinstance(w, Current))
@@ -175,13 +181,15 @@ class Otherwise:
 class Bindings:
     """The parts of one process: `slow` takes over, `raise_status(status)` raises for a failed check.
 
-    `block` and `fork` are addresses; `fork` may be 0.  `state` has the variables that words name.
+    `block`, `blocks` and `fork` are addresses; `fork` may be 0.  `block` has the cells, `blocks` is the table of those
+    that were bound before (see `extents`).  `state` has the variables that words name.
     """
 
     slow: Otherwise
     raise_status: Callable[[int], Any]
     fork: int = 0
     block: int = 0
+    blocks: int = 0
     container: type[tuple[Any, ...]] | type[list[Any]] = tuple
     state: State = field(default_factory=lambda: State(()))
 
@@ -200,7 +208,8 @@ def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
     kind = "List" if bindings.container is list else "Tuple"
     symbols |= {"graphc.container": api[f"Py{kind}_New"], "graphc.put": api[f"Py{kind}_SetItem"]}
     symbols |= {"graphc.slow": bindings.slow.address, "graphc.raise": id(bindings.raise_status)}
-    return symbols | {"graphc.gate": bindings.state.gate, "graphc.block": bindings.block, "graphc.fork": bindings.fork}
+    symbols |= {"graphc.block": bindings.block, "graphc.blocks": bindings.blocks}
+    return symbols | {"graphc.gate": bindings.state.gate, "graphc.fork": bindings.fork}
 
 
 def dtype_symbol(t: ArrayType) -> str:

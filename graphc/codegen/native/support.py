@@ -8,11 +8,12 @@ from functools import cache
 from graphc.codegen.native.array_layout import api_symbols
 from graphc.codegen.native.donation import DONATION_EXPORTS, donation_text
 from graphc.codegen.native.engine import Library, kept_object
+from graphc.codegen.native.extents import extents_text
 from graphc.codegen.native.memory import MEMORY_DECLARATIONS, MEMORY_EXPORTS, Handler, memory_text
 from graphc.codegen.native.numbers import NUMBERS_DECLARATIONS, numbers_text
 from graphc.codegen.native.refusal import REFUSAL_DECLARATIONS, refusal_text
 
-SUPPORT = ("take", "give", "new_array", "refused", "hand_on", "number", *DONATION_EXPORTS)
+SUPPORT = ("take", "give", "new_array", "refused", "hand_on", "number", "rebind", *DONATION_EXPORTS)
 
 
 @cache
@@ -31,4 +32,4 @@ def support_symbols() -> dict[str, int]:
 
 def support_text() -> str:
     declarations = sorted({*MEMORY_DECLARATIONS, *NUMBERS_DECLARATIONS, *REFUSAL_DECLARATIONS})
-    return "\n".join([*declarations, memory_text(), numbers_text(), refusal_text(), donation_text()])
+    return "\n".join([*declarations, memory_text(), numbers_text(), refusal_text(), donation_text(), extents_text()])
