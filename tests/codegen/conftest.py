@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from codegen.entries import COPY, DEFAULT, Bind
 
 from graphc.codegen.native.emit_entry import entry_text
 from graphc.codegen.native.engine import Library
 from graphc.codegen.native.entry import Bindings, EntrySpec, PythonEntry, bind_entry, entry_imports
 from graphc.config import config
-from tests.codegen.entries import COPY, DEFAULT, Bind
 
 
 @pytest.fixture(autouse=True)

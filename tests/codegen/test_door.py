@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from codegen.entries import COPY, SPIN, switched_by_hand
 
 from graphc.codegen.native.door import (
     Constant,
@@ -40,7 +41,6 @@ from graphc.codegen.native.entry import (
     bind_entry,
     entry_imports,
 )
-from tests.codegen.entries import COPY, SPIN, switched_by_hand
 
 F = ArrayType("f32", (2, 3))
 X, Y = np.arange(6, dtype="f4").reshape(2, 3), np.ones((2, 3), "f4")

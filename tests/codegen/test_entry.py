@@ -11,6 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from codegen.entries import (
+    HALF,
+    NUMBER_TYPES,
+    NUMBERS,
+    SPIN,
+    STRANGE,
+    Bind,
+    F,
+    copy_spec,
+    raise_status,
+    slow,
+    switched_by_hand,
+)
 
 from graphc.codegen.native.array_layout import layout_is_known
 from graphc.codegen.native.emit_entry import entry_text
@@ -35,19 +48,6 @@ from graphc.codegen.native.entry import (
 from graphc.codegen.native.extents import ROWS
 from graphc.codegen.native.memory import LARGE
 from graphc.codegen.native.state import CLOSED, OPEN, State
-from tests.codegen.entries import (
-    HALF,
-    NUMBER_TYPES,
-    NUMBERS,
-    SPIN,
-    STRANGE,
-    Bind,
-    F,
-    copy_spec,
-    raise_status,
-    slow,
-    switched_by_hand,
-)
 
 
 def test_this_layout_is_known() -> None:

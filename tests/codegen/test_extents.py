@@ -7,6 +7,8 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from codegen.entries import Bind, raise_status, slow
+from contracts.models import graph, layer
 
 from graphc.codegen.native.entry import (
     ArrayType,
@@ -21,8 +23,6 @@ from graphc.codegen.native.entry import (
 )
 from graphc.codegen.native.extents import ROWS, row_of
 from graphc.runtime.executable import Native, compile_graph
-from tests.codegen.entries import Bind, raise_status, slow
-from tests.contracts.models import graph, layer
 
 
 class Extents:

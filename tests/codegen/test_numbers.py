@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from codegen.entries import NUMBER_TYPES, STRANGE, Bind, F, copy_spec
 
 from graphc.codegen.native.array_layout import numpy_dtype
 from graphc.codegen.native.entry import ArrayType, EntrySpec, Input, Number
-from tests.codegen.entries import NUMBER_TYPES, STRANGE, Bind, F, copy_spec
 
 
 @pytest.mark.parametrize("dtype", NUMBER_TYPES)
