@@ -253,6 +253,31 @@ def test_every_container_is_made(kind: Any) -> None:
         np.testing.assert_array_equal(first, X)
 
 
+class Summed(Pair):
+    """A named tuple whose class has a say in what it is made of."""
+
+    def __new__(cls, a: Any, b: Any) -> Summed:
+        return super().__new__(cls, a, a.sum())
+
+
+class Counted(Pair):
+    made = 0
+
+    def __init__(self, *_: Any) -> None:
+        Counted.made += 1
+
+
+def test_classes_of_named_tuples_that_have_a_say() -> None:
+    for kind in (Summed, Counted):
+        f = door(*OPERANDS, result=Nest(kind, ("a", "b"), (Result(0), Constant(1))))
+        found = f(X, Y)
+        assert type(found) is kind and found.b == (X.sum() if kind is Summed else 1)
+    assert Counted.made == 1
+    plain = door(*OPERANDS, result=Nest(Pair, ("a", "b"), (Result(0), Constant(1))))
+    found = [plain(X, Y) for _ in range(1000)]
+    assert gc.is_tracked(found[0]) and found[0]._asdict()["b"] == found[-1]._replace(a=2).b == 1
+
+
 def test_dicts_are_new_and_keep_their_order() -> None:
     keys = tuple(f"k{k}" for k in range(40))
     f = door(*OPERANDS, result=Nest(dict, keys, (Result(1), *[Result(0)] * 39)), of=TWO_OF_TWO)

@@ -169,9 +169,16 @@ _LEAVES = {
 
 
 def _container(kind: type[Any], reading: bool) -> _Do:
-    """A tuple with names is read as a tuple, and made by calling its class."""
+    """A tuple with names is read as a tuple, and made like one unless its class has a say in that."""
     plain: dict[type[Any], _Do] = {tuple: _Do.TUPLE, list: _Do.LIST, dict: _Do.DICT}
-    return _Do.TUPLE if reading and issubclass(kind, tuple) else plain.get(kind, _Do.RECORD)
+    is_tuple = issubclass(kind, tuple) and (reading or _is_plain_named_tuple(kind))
+    return _Do.TUPLE if is_tuple else plain.get(kind, _Do.RECORD)
+
+
+def _is_plain_named_tuple(kind: type[Any]) -> bool:
+    """Made by `collections.namedtuple`, which names the module of the `__new__` that it writes, and left so."""
+    written = getattr(kind.__new__, "__module__", None) or ""
+    return written.startswith("namedtuple_") and kind.__init__ is object.__init__
 
 
 def _names(kind: type[Any], keys: tuple[Any, ...]) -> Any:

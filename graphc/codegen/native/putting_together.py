@@ -49,7 +49,7 @@ constant:
   ret ptr %object
 sequence:
   %list = icmp eq i64 %what, #LIST
-  %items = call ptr @build_sequence(ptr %cursor, ptr %results, i64 %count, i1 %list)
+  %items = call ptr @build_sequence(ptr %cursor, ptr %results, i64 %count, ptr %object, i1 %list)
   ret ptr %items
 mapping:
   %pattern = call ptr @names(ptr %row)
@@ -61,11 +61,25 @@ record:
   ret ptr %made
 }
 
-define internal ptr @build_sequence(ptr %cursor, ptr %results, i64 %count, i1 %list) {
+; A list, a tuple, or a tuple of another class, which is without items at first.
+define internal ptr @new_sequence(ptr %class, i64 %count, i1 %list) {
 entry:
+  %plain = icmp eq ptr %class, @PyTuple_Type
+  %usual = or i1 %plain, %list
+  br i1 %usual, label %new, label %named
+new:
   %new.of = select i1 %list, ptr @PyList_New, ptr @PyTuple_New
+  %made = call ptr %new.of(i64 %count)
+  ret ptr %made
+named:
+  %empty = call ptr @PyType_GenericAlloc(ptr %class, i64 %count)
+  ret ptr %empty
+}
+
+define internal ptr @build_sequence(ptr %cursor, ptr %results, i64 %count, ptr %class, i1 %list) {
+entry:
   %put = select i1 %list, ptr @PyList_SetItem, ptr @PyTuple_SetItem
-  %new = call ptr %new.of(i64 %count)
+  %new = call ptr @new_sequence(ptr %class, i64 %count, i1 %list)
   %failed = icmp eq ptr %new, null
   br i1 %failed, label %no, label %next
 next:

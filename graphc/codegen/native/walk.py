@@ -13,10 +13,11 @@ from graphc.codegen.native.putting_together import PUTTING_TOGETHER
 from graphc.codegen.native.taking_apart import TAKING_APART
 
 WALK_IMPORTS = (
-    "PyObject_Vectorcall", "PyObject_RichCompareBool", "PyObject_GetAttr", "PyTuple_New", "PyTuple_Size",
-    "PyTuple_GetItem", "PyTuple_SetItem", "PyList_New", "PyList_SetItem", "PyDict_Size", "PyDict_Next", "PyDict_Copy",
-    "PyDict_SetItem", "PyArray_NewCopy", "PyErr_Clear", "PyErr_Occurred", "Py_IncRef", "Py_DecRef", "_Py_NoneStruct",
-    "PyTuple_Type", "PyUnicode_Type", "PyLong_Type",
+    "PyObject_Vectorcall", "PyObject_RichCompareBool", "PyObject_GetAttr", "PyType_GenericAlloc",
+    "PyTuple_New", "PyTuple_Size", "PyTuple_GetItem", "PyTuple_SetItem", "PyList_New", "PyList_SetItem",
+    "PyDict_Size", "PyDict_Next", "PyDict_Copy", "PyDict_SetItem", "PyArray_NewCopy",
+    "PyErr_Clear", "PyErr_Occurred", "Py_IncRef", "Py_DecRef",
+    "_Py_NoneStruct", "PyTuple_Type", "PyUnicode_Type", "PyLong_Type",
 )  # fmt: skip
 
 
@@ -178,6 +179,7 @@ declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
 declare i32 @PyObject_RichCompareBool(ptr, ptr, i32)
 declare ptr @PyObject_GetAttr(ptr, ptr)
 declare ptr @PyArray_NewCopy(ptr, i32)
+declare ptr @PyType_GenericAlloc(ptr, i64)
 declare ptr @PyTuple_New(i64)
 declare i64 @PyTuple_Size(ptr)
 declare ptr @PyTuple_GetItem(ptr, i64)
