@@ -44,13 +44,9 @@ class Compiled:
 
     def run(self, arrays: Collection[Any]) -> Any:
         """Checked arrays in, the function's result out."""
-        return self.results.rebuild(self.executable(*arrays))
-
-    def run_again(self, leaves: Sequence[Any]) -> Any:
-        """The same for leaves like those of a call that needed no conversion."""
         if isinstance(self.way, Native):
-            return self.way.native(*self.way.fitting(leaves))
-        return self.run(leaves)
+            return self.way.native(*self.way.fitting([*arrays]))
+        return self.results.rebuild(self.executable(*arrays))
 
     @property
     def title(self) -> str:

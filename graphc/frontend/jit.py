@@ -13,6 +13,7 @@ from threading import RLock
 from types import MethodType
 from typing import Any, overload
 
+from graphc.codegen.native.array_layout import layout_is_known
 from graphc.codegen.native.door import Reader, reader
 from graphc.errors import SignatureError
 from graphc.frontend.compiled import Compiled, Way, argument_parts
@@ -24,6 +25,7 @@ from graphc.ir.location import user_location
 from graphc.ir.types import Type
 from graphc.runtime.collection import collection_paused
 from graphc.runtime.executable import Executable
+from graphc.runtime.parts import has_parts
 
 Function = Callable[..., Any]
 _REMEMBERED = 4096
@@ -67,21 +69,26 @@ class Jit:
         self.level, self.disable, self.threads = level, tuple(disable), threads
         self._declared = None if signature is None else parse_signature(signature)
         self._compiled: dict[Any, Compiled] = {}
-        self._ways: list[Way] = []  # in the order in which they hand on
+        self._ways: dict[Way, None] = {}  # in the order in which they hand on
         self._known: list[tuple[Reader, dict[tuple[Any, ...], Compiled]]] = []  # by nest, then by types and shapes
         self._lock = RLock()
         self.__call__ = self._dispatch
 
     def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
-        """A call that no native entry takes: of other extents than the last, or of a new kind."""
+        """A call that no way takes which is tried: of new extents, of a new kind, or of one of too many."""
         for read, known in self._known:
             leaves = read(*args, **kwargs)
             if leaves is not None:
                 compiled = _look_up(known, leaves)
-                return compiled.run_again(leaves) if compiled else self._call_any(args, kwargs)
-        return self._call_any(args, kwargs)
+                if compiled is None:
+                    break
+                if compiled.way is None or compiled.way in self._ways:
+                    return compiled.run(compiled.check(leaves))
+                return compiled.way.native(*args, **kwargs)
+        return self._call_any(*args, **kwargs)
 
-    def _call_any(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def _call_any(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that nothing is known of."""
         call = Call.of(args, kwargs, self.static_argnums)
         if call.has_tensors:
             return self.function(*args, **kwargs)
@@ -173,38 +180,41 @@ class Jit:
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], call: Call, arrays: Collection[Any], compiled: Compiled
     ) -> None:
         """Take the short way for arguments like these, where none had to be converted."""
-        if compiled.way is None or not all(map(_is_same, call.dynamic, arrays)):
+        read = _reader(call)
+        if read is None or not all(map(_is_same, call.dynamic, arrays)):
             return
-        self._enter(compiled.way)
-        if self._declared is not None and any(type(x) is float for x in call.dynamic):
-            return  # whether such a type holds a float depends on the float
-        known = next((known for read, known in self._known if read(*args, **kwargs) is not None), None)
+        if compiled.way is not None:
+            self._enter(compiled.way)
+        known = next((known for other, known in self._known if other(*args, **kwargs) is not None), None)
         if known is None:
             known = {}
-            self._known = [(_reader(call), known), *self._known[: _STRUCTURES - 1]]
+            self._known = [(read, known), *self._known[: _STRUCTURES - 1]]
         if len(known) >= _REMEMBERED:
             known.clear()
         known[_kinds(call.dynamic)] = compiled
 
     def _enter(self, way: Way) -> None:
-        """Let calls go there, after what earlier compilations do not take."""
+        """Let calls go there, after what earlier compilations do not take; or at least from `_dispatch`."""
         with self._lock:
-            if way in self._ways or len(self._ways) == _ENTRIES:
+            if way in self._ways:
+                return
+            if len(self._ways) == _ENTRIES:
+                way.hand_on(self._call_any)
                 return
             way.hand_on(self._dispatch)
             if self._ways:
-                self._ways[-1].hand_on(way.native)
+                next(reversed(self._ways)).hand_on(way.native)
             else:
                 self.__call__ = way.native
-            self._ways.append(way)
+            self._ways[way] = None
 
 
-def _reader(call: Call) -> Reader:
-    """Gives the leaves of calls that nest like this one; None for others."""
+def _reader(call: Call) -> Reader | None:
+    """Gives the leaves of calls that nest like this one, and None for others; there may be no such function."""
     count = len(call.kinds)
     if call.is_flat:
         return lambda *args, **kwargs: [*args] if len(args) == count and not kwargs else None
-    return reader(*argument_parts(call))
+    return reader(*argument_parts(call)) if layout_is_known() and has_parts(call.structure) else None
 
 
 def _kinds(leaves: Iterable[Any]) -> tuple[Any, ...]:

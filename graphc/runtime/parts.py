@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
 from graphc.codegen.native.door import MOST_OPERANDS, Constant, Nest, Part
@@ -19,7 +20,7 @@ def part(structure: Structure, leaves: Iterable[Part]) -> Part:
 
 
 def _is_known(s: Structure) -> bool:
-    known = s.kind is None or s.kind in (tuple, list, dict, type(None)) or s.is_named_tuple or s.is_record
+    known = s.kind is None or s.kind in (tuple, list, dict, OrderedDict, type(None)) or s.is_named_tuple or s.is_record
     return known and all(map(_is_known, s.children))
 
 

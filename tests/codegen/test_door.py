@@ -94,7 +94,7 @@ def door(*parts: Part, named: Any = (), result: Part | None = None, of: Any = CO
 
 
 def nest(kind: Any, *parts: Part) -> Nest:
-    keys = ("a", "b")[: len(parts)] if kind in (dict, Record, Pair, Checked) else tuple(range(len(parts)))
+    keys = ("a", "b")[: len(parts)] if kind in (dict, OrderedDict, Record, Pair, Checked) else tuple(range(len(parts)))
     return Nest(kind, keys, parts)
 
 
@@ -103,6 +103,7 @@ KINDS: dict[Any, Any] = {
     tuple: (X, Y),
     list: [X, Y],
     dict: {"a": X, "b": Y},
+    OrderedDict: OrderedDict(a=X, b=Y),
     Pair: Pair(X, Y),
     Record: Record(X, Y),
     Checked: Checked(X, Y),
@@ -188,6 +189,19 @@ def test_keys_may_be_equal_strings_or_ints() -> None:
     assert g({tuple(i for i in (1, 2)): X, "b": Y})[0] == "slow"  # equal, but to say so would take other code
 
 
+def test_an_ordered_dict_has_an_order_of_its_own() -> None:
+    f, value = door(nest(OrderedDict, *OPERANDS)), OrderedDict(a=X, b=Y)
+    np.testing.assert_array_equal(f(value), X)
+    value.move_to_end("a")
+    assert is_handed_on(f(value), value)
+    value.move_to_end("b")
+    np.testing.assert_array_equal(f(value), X)
+    assert f(OrderedDict(a=X))[0] == "slow" and f(OrderedDict(a=X, c=Y))[0] == "slow"
+    made = door(*OPERANDS, result=nest(OrderedDict, Result(0), Constant(1)))(X, Y)
+    made.move_to_end("a")
+    assert list(made) == ["b", "a"] and made["b"] == 1
+
+
 def test_arguments_by_name() -> None:
     f = door(Operand(), named=[("y", Operand()), ("flag", Constant(True))])
     np.testing.assert_array_equal(f(X, y=Y, flag=True), X)
@@ -248,7 +262,9 @@ def test_every_container_is_made(kind: Any) -> None:
     for _ in range(3):
         found = f(X, Y)
         assert type(found) is kind
-        first, second = found.values() if kind is dict else found if kind in (tuple, list, Pair) else (found.a, found.b)
+        first, second = (
+            found.values() if issubclass(kind, dict) else found if kind in (tuple, list, Pair) else (found.a, found.b)
+        )
         assert type(second) is kind
         np.testing.assert_array_equal(first, X)
 

@@ -28,6 +28,7 @@ _PYTHON = (
     "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem", "PyLong_FromLong",
     "Py_IncRef", "Py_DecRef", "PyErr_NoMemory", "PyEval_SaveThread", "PyEval_RestoreThread",
     "PyMem_RawMalloc", "PyMem_RawFree", "PyThread_get_thread_ident", "PyType_IsSubtype", "PyType_GenericAlloc",
+    "PyObject_GetIter", "PyIter_Next", "PyObject_SetItem", "PyODict_New", "PyDict_GetItemWithError",
     "PyObject_RichCompareBool", "PyObject_GetAttr", "PyTuple_Size", "PyTuple_GetItem",
     "PyDict_Size", "PyDict_Next", "PyDict_Copy", "PyDict_SetItem", "PyErr_Clear", "PyErr_Occurred",
 )  # fmt: skip

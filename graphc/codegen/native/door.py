@@ -6,6 +6,7 @@ the code in `walk` follows.  Everything else the door hands on to whatever takes
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from functools import cache
@@ -62,7 +63,8 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """A list, a tuple (with names or not), a dict, or an object with attributes that its class is called with.
+    """A list, a tuple (with names or not), a dict (ordered or not), or an object with attributes that its class is
+    called with.
 
     `keys` name the parts inside; those of a dict are strings, ints, or compared by identity.
     """
@@ -160,7 +162,8 @@ class _Do(IntEnum):
     TUPLE = 7
     LIST = 8
     DICT = 9
-    RECORD = 10
+    ORDERED = 10
+    RECORD = 11
 
 
 _LEAVES = {
@@ -170,7 +173,7 @@ _LEAVES = {
 
 def _container(kind: type[Any], reading: bool) -> _Do:
     """A tuple with names is read as a tuple, and made like one unless its class has a say in that."""
-    plain: dict[type[Any], _Do] = {tuple: _Do.TUPLE, list: _Do.LIST, dict: _Do.DICT}
+    plain: dict[type[Any], _Do] = {tuple: _Do.TUPLE, list: _Do.LIST, dict: _Do.DICT, OrderedDict: _Do.ORDERED}
     is_tuple = issubclass(kind, tuple) and (reading or _is_plain_named_tuple(kind))
     return _Do.TUPLE if is_tuple else plain.get(kind, _Do.RECORD)
 
@@ -182,9 +185,11 @@ def _is_plain_named_tuple(kind: type[Any]) -> bool:
 
 
 def _names(kind: type[Any], keys: tuple[Any, ...]) -> Any:
-    """What a container is made with: a dict as a copy of one that has its keys, an object by calling its class with
+    """What a container is made with: a dict as a copy of one that has its keys, a record by calling its class with
     names."""
-    return dict.fromkeys(keys) if kind is dict else None if issubclass(kind, tuple | list) else keys
+    if kind is dict:
+        return dict.fromkeys(keys)
+    return keys if _container(kind, reading=False) is _Do.RECORD and not issubclass(kind, tuple) else None
 
 
 @cache

@@ -32,6 +32,7 @@ entry:
                                      i64 #TUPLE, label %sequence
                                      i64 #LIST, label %sequence
                                      i64 #DICT, label %mapping
+                                     i64 #ORDERED, label %mapping
                                      i64 #RECORD, label %record]
 whole:
   call void @Py_IncRef(ptr %results)
@@ -103,14 +104,23 @@ no:
   ret ptr null
 }
 
-; A dict begins as a copy of one that has its keys: they are hashed once.
+; A dict begins as a copy of one that has its keys: they are hashed once.  An ordered one begins empty.
 define internal ptr @build_mapping(ptr %cursor, ptr %results, i64 %count, ptr %pattern) {
 entry:
-  %new = call ptr @PyDict_Copy(ptr %pattern)
+  %ordered = icmp eq ptr %pattern, null
+  br i1 %ordered, label %empty, label %copy
+empty:
+  %in.order = call ptr @PyODict_New()
+  br label %check
+copy:
+  %copied = call ptr @PyDict_Copy(ptr %pattern)
+  br label %check
+check:
+  %new = phi ptr [%in.order, %empty], [%copied, %copy]
   %failed = icmp eq ptr %new, null
   br i1 %failed, label %no, label %next
 next:
-  %k = phi i64 [0, %entry], [%following, %one]
+  %k = phi i64 [0, %check], [%following, %one]
   %more = icmp slt i64 %k, %count
   br i1 %more, label %make, label %end
 make:
@@ -120,11 +130,12 @@ make:
   %missing = icmp eq ptr %value, null
   br i1 %missing, label %undo, label %one
 one:
-  %status = call i32 @PyDict_SetItem(ptr %new, ptr %key, ptr %value)
+  %put = select i1 %ordered, ptr @PyObject_SetItem, ptr @PyDict_SetItem
+  %status = call i32 %put(ptr %new, ptr %key, ptr %value)
   call void @Py_DecRef(ptr %value)
   %following = add i64 %k, 1
-  %put = icmp eq i32 %status, 0
-  br i1 %put, label %next, label %undo
+  %done = icmp eq i32 %status, 0
+  br i1 %done, label %next, label %undo
 end:
   ret ptr %new
 undo:

@@ -86,6 +86,7 @@ entry:
                                 i64 #TUPLE, label %container
                                 i64 #LIST, label %container
                                 i64 #DICT, label %container
+                                i64 #ORDERED, label %container
                                 i64 #RECORD, label %container]
 operand:
   call void @Py_IncRef(ptr %x)
@@ -110,6 +111,7 @@ inside:
   switch i64 %what, label %no [i64 #TUPLE, label %sequence
                                i64 #LIST, label %sequence
                                i64 #DICT, label %mapping
+                               i64 #ORDERED, label %ordered
                                i64 #RECORD, label %record]
 sequence:
   %list = icmp eq i64 %what, #LIST
@@ -118,6 +120,9 @@ sequence:
 mapping:
   %values = call ptr @read_mapping(ptr %next, ptr %x, ptr %operands, i64 %count)
   ret ptr %values
+ordered:
+  %in.order = call ptr @read_ordered(ptr %next, ptr %x, ptr %operands, i64 %count)
+  ret ptr %in.order
 record:
   %fields = call ptr @read_record(ptr %next, ptr %x, ptr %operands, i64 %count)
   ret ptr %fields
@@ -209,6 +214,51 @@ one:
   br i1 %read, label %next, label %no
 end:
   ret ptr %row
+no:
+  ret ptr null
+}
+
+; An ordered dict has an order of its own.
+define internal ptr @read_ordered(ptr %first, ptr %x, ptr %operands, i64 %count) {
+entry:
+  %size = call i64 @PyDict_Size(ptr %x)
+  %alike = icmp eq i64 %size, %count
+  br i1 %alike, label %begin, label %no
+begin:
+  %keys = call ptr @PyObject_GetIter(ptr %x)
+  %none = icmp eq ptr %keys, null
+  br i1 %none, label %forget, label %next
+next:
+  %k = phi i64 [0, %begin], [%following, %one]
+  %row = phi ptr [%first, %begin], [%after, %one]
+  %more = icmp slt i64 %k, %count
+  br i1 %more, label %look, label %end
+look:
+  %key = call ptr @PyIter_Next(ptr %keys)
+  %some = icmp ne ptr %key, null
+  br i1 %some, label %compare, label %end
+compare:
+  %same = call i1 @has_key(ptr %row, ptr %key)
+  %own = call ptr @key(ptr %row)
+  call void @Py_DecRef(ptr %key)
+  br i1 %same, label %find, label %end
+find:
+  %value = call ptr @PyDict_GetItemWithError(ptr %x, ptr %own)
+  %there = icmp ne ptr %value, null
+  br i1 %there, label %one, label %end
+one:
+  %after = call ptr @read_borrowed(ptr %row, ptr %value, ptr %operands)
+  %following = add i64 %k, 1
+  %read = icmp ne ptr %after, null
+  br i1 %read, label %next, label %end
+end:
+  %last = phi ptr [%row, %next], [null, %look], [null, %compare], [null, %find], [null, %one]
+  call void @Py_DecRef(ptr %keys)
+  call void @PyErr_Clear()
+  ret ptr %last
+forget:
+  call void @PyErr_Clear()
+  br label %no
 no:
   ret ptr null
 }

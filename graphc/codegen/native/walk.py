@@ -13,7 +13,8 @@ from graphc.codegen.native.putting_together import PUTTING_TOGETHER
 from graphc.codegen.native.taking_apart import TAKING_APART
 
 WALK_IMPORTS = (
-    "PyObject_Vectorcall", "PyObject_RichCompareBool", "PyObject_GetAttr", "PyType_GenericAlloc",
+    "PyObject_Vectorcall", "PyObject_RichCompareBool", "PyObject_GetAttr", "PyObject_GetIter", "PyIter_Next",
+    "PyObject_SetItem", "PyODict_New", "PyDict_GetItemWithError", "PyType_GenericAlloc",
     "PyTuple_New", "PyTuple_Size", "PyTuple_GetItem", "PyTuple_SetItem", "PyList_New", "PyList_SetItem",
     "PyDict_Size", "PyDict_Next", "PyDict_Copy", "PyDict_SetItem", "PyArray_NewCopy",
     "PyErr_Clear", "PyErr_Occurred", "Py_IncRef", "Py_DecRef",
@@ -178,6 +179,11 @@ declare ptr @graphc.hand_on(ptr, ptr, i64, ptr)
 declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
 declare i32 @PyObject_RichCompareBool(ptr, ptr, i32)
 declare ptr @PyObject_GetAttr(ptr, ptr)
+declare ptr @PyObject_GetIter(ptr)
+declare i32 @PyObject_SetItem(ptr, ptr, ptr)
+declare ptr @PyIter_Next(ptr)
+declare ptr @PyODict_New()
+declare ptr @PyDict_GetItemWithError(ptr, ptr)
 declare ptr @PyArray_NewCopy(ptr, i32)
 declare ptr @PyType_GenericAlloc(ptr, i64)
 declare ptr @PyTuple_New(i64)
