@@ -56,7 +56,7 @@ def figures(**seconds):
 
 
 def test_losses_are_bold_and_named():
-    text = report.tables({"runs": [figures(graphc=2e-3, numpy=9e-3, jax=1e-3)], "doors": {"NumPy": 1.0}})
+    text = report.tables({"runs": [figures(graphc=2e-3, numpy=9e-3, jax=1e-3)], "doors": {"x + 1": {"NumPy": 1.0}}})
     assert "1 lost" in text and "Lost: **softmax** (0.50)." in text
     assert "| softmax | 2 | 9 | 1 | **0.50** |" in text
     assert "| softmax | 250 | 250 | 250 | 20 |" in text and "| softmax | 1.0 | 1.0 | 1.0 |" in text
@@ -72,7 +72,7 @@ def test_failures_and_wrong_results_are_told():
         "again": {},
         "failed": "exit status -11: Segmentation fault",
     }
-    text = report.tables({"runs": [row, failed], "doors": {"NumPy": 1.0}})
+    text = report.tables({"runs": [row, failed], "doors": {"x + 1": {"NumPy": 1.0}}})
     assert "**softmax: jax is not timed**" in text and "| wrong |" in text
     assert "**nbody failed**: exit status -11" in text
 

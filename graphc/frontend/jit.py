@@ -8,29 +8,29 @@ new.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from threading import RLock
 from types import MethodType
 from typing import Any, overload
 
+from graphc.codegen.native.array_layout import layout_is_known
+from graphc.codegen.native.door import Reader, reader
 from graphc.errors import SignatureError
-from graphc.frontend.compiled import Compiled
+from graphc.frontend.compiled import Compiled, Way, argument_parts
 from graphc.frontend.donation import Donate, Donated, warn_of_unused
-from graphc.frontend.reader import Reader, reader
 from graphc.frontend.signature import Call, parse_signature
 from graphc.frontend.trace import function_name, trace_leaves
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
 from graphc.ir.types import Type
 from graphc.runtime.collection import collection_paused
-from graphc.runtime.executable import Executable, Native
+from graphc.runtime.executable import Executable
+from graphc.runtime.parts import has_parts
 
 Function = Callable[..., Any]
 _REMEMBERED = 4096
 _STRUCTURES = 8  # nests that are remembered
 _ENTRIES = 16  # native entries that are tried one after the other: each costs a few nanoseconds
-_kind = attrgetter("__class__", "dtype", "shape")
 
 
 class Jit:
@@ -41,9 +41,9 @@ class Jit:
     part of that graph, on eager tensors it is recorded on their tape.  A call raises SignatureError and FeedError for
     arguments that do not fit the signature.
 
-    The call itself is an attribute.  At first it is `_dispatch`; from the first kind of plain arrays on it is the
-    native entry of that kind, which hands on what it does not take to the entry of the next kind, and the last one to
-    `_dispatch`.
+    The call itself is an attribute.  At first it is `_dispatch`; from the first kind of arguments on it is the native
+    entry of that kind, or the door to it, which hands on what it does not take to that of the next kind, and the last
+    one to `_dispatch`.
     """
 
     __slots__ = ("__call__", "__dict__", "__weakref__")
@@ -69,39 +69,32 @@ class Jit:
         self.level, self.disable, self.threads = level, tuple(disable), threads
         self._declared = None if signature is None else parse_signature(signature)
         self._compiled: dict[Any, Compiled] = {}
-        self._entries: list[Native] = []  # in the order in which they hand on
-        self._fast: dict[tuple[Any, ...], Callable[..., Any]] = {}  # by class, type and shape of flat arguments
-        self._nested: list[tuple[Reader, dict[tuple[Any, ...], Callable[..., Any]]]] = []  # the same by structure
+        self._ways: dict[Way, None] = {}  # in the order in which they hand on
+        self._known: list[tuple[Reader, dict[tuple[Any, ...], Compiled]]] = []  # by nest, then by types and shapes
         self._lock = RLock()
         self.__call__ = self._dispatch
 
     def _dispatch(self, *args: Any, **kwargs: Any) -> Any:
-        """A call that no native entry takes: of other extents than the last, nested, by name, or of a new kind."""
-        if not kwargs:
-            run, arrays = self._known(args)
-            if run is not None:
-                return run(*arrays)
-        return self._call_any(args, kwargs)
+        """A call that no way takes which is tried: of new extents, of a new kind, or of one of too many."""
+        for read, known in self._known:
+            leaves = read(*args, **kwargs)
+            if leaves is not None:
+                compiled = _look_up(known, leaves)
+                if compiled is None:
+                    break
+                if compiled.way is None or compiled.way in self._ways:
+                    return compiled.run(compiled.check(leaves))
+                return compiled.way.native(*args, **kwargs)
+        return self._call_any(*args, **kwargs)
 
-    def _known(self, args: tuple[Any, ...]) -> tuple[Function | None, Sequence[Any]]:
-        """What takes arguments like those of an earlier call, and the arrays in them."""
-        try:
-            for read, known in self._nested:
-                arrays = read(args)
-                if arrays is not None:
-                    return known.get(tuple(map(_kind, arrays))), arrays
-            return self._fast.get(tuple(map(_kind, args))), args
-        except (AttributeError, TypeError):  # not all are arrays
-            return None, ()
-
-    def _call_any(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def _call_any(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that nothing is known of."""
         call = Call.of(args, kwargs, self.static_argnums)
         if call.has_tensors:
             return self.function(*args, **kwargs)
         compiled = self._find(call)
         arrays = compiled.check(call.dynamic)
-        if not kwargs:
-            self._remember(args, call, arrays, compiled)
+        self._remember(args, kwargs, call, arrays, compiled)
         return compiled.run(arrays)
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
@@ -178,51 +171,67 @@ class Jit:
         why = call.difference(last.call, last.types) if last else ""
         options = {"level": self.level, "disable": self.disable, "threads": self.threads}
         donated = self.donated.leaves(call)
-        compiled = Compiled.make(graph, results, call, why, **options, donated=donated)
+        is_declared = self._declared is not None
+        compiled = Compiled.make(graph, results, call, why, is_declared=is_declared, **options, donated=donated)
         warn_of_unused(self.name, graph, compiled.executable)
         return compiled
 
-    def _remember(self, args: tuple[Any, ...], call: Call, arrays: Collection[Any], compiled: Compiled) -> None:
+    def _remember(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], call: Call, arrays: Collection[Any], compiled: Compiled
+    ) -> None:
         """Take the short way for arguments like these, where none had to be converted."""
-        read = reader(call)
-        leaves = read(args)
-        if leaves is None or not all(map(_is_same, leaves, arrays)):
+        read = _reader(call)
+        if read is None or not all(map(_is_same, call.dynamic, arrays)):
             return
-        kinds, run = tuple(map(_kind, leaves)), compiled.fast
-        if len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True)):
-            known = self._fast
-            if compiled.direct is not None:
-                self._enter(compiled.direct)
-                run = _refitted(compiled.direct)
-        else:
-            known = next((k for r, k in self._nested if r(args) is not None), {})
-            if not known:
-                self._nested = [(read, known), *self._nested[: _STRUCTURES - 1]]
+        if compiled.way is not None:
+            self._enter(compiled.way)
+        known = next((known for other, known in self._known if other(*args, **kwargs) is not None), None)
+        if known is None:
+            known = {}
+            self._known = [(read, known), *self._known[: _STRUCTURES - 1]]
         if len(known) >= _REMEMBERED:
             known.clear()
-        known[kinds] = run
+        known[_kinds(call.dynamic)] = compiled
 
-    def _enter(self, native: Native) -> None:
-        """Let calls go to this entry, after those of earlier compilations."""
+    def _enter(self, way: Way) -> None:
+        """Let calls go there, after what earlier compilations do not take; or at least from `_dispatch`."""
         with self._lock:
-            if native in self._entries or len(self._entries) == _ENTRIES:
+            if way in self._ways:
                 return
-            native.hand_on(self._dispatch)
-            if self._entries:
-                self._entries[-1].hand_on(native.native)
+            if len(self._ways) == _ENTRIES:
+                way.hand_on(self._call_any)
+                return
+            way.hand_on(self._dispatch)
+            if self._ways:
+                next(reversed(self._ways)).hand_on(way.native)
             else:
-                self.__call__ = native.native
-            self._entries.append(native)
+                self.__call__ = way.native
+            self._ways[way] = None
+
+
+def _reader(call: Call) -> Reader | None:
+    """Gives the leaves of calls that nest like this one, and None for others; there may be no such function."""
+    count = len(call.kinds)
+    if call.is_flat:
+        return lambda *args, **kwargs: [*args] if len(args) == count and not kwargs else None
+    return reader(*argument_parts(call)) if layout_is_known() and has_parts(call.structure) else None
+
+
+def _kinds(leaves: Iterable[Any]) -> tuple[Any, ...]:
+    """What decides which compilation takes them.  Raises AttributeError where one is no array or number."""
+    return tuple([float if x.__class__ is float else (x.__class__, x.dtype, x.shape) for x in leaves])
+
+
+def _look_up(known: Mapping[tuple[Any, ...], Compiled], leaves: Sequence[Any]) -> Compiled | None:
+    try:
+        return known.get(_kinds(leaves))
+    except (AttributeError, TypeError):  # no arrays
+        return None
 
 
 def _is_same(leaf: Any, array: Any) -> bool:
     """Nothing had to be converted; a number becomes an array without axes."""
-    return leaf is array or (not leaf.ndim and leaf.dtype == array.dtype)
-
-
-def _refitted(native: Native) -> Function:
-    """For what the entry did not take: set to other extents, with arrays that it takes."""
-    return lambda *arrays: native.native(*native.fitting(arrays))
+    return type(leaf) is float or leaf is array or (not leaf.ndim and leaf.dtype == array.dtype)
 
 
 @overload

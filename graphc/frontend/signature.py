@@ -61,6 +61,12 @@ class Call:
         return tuple(v for v, t in zip(self.values, self.kinds, strict=True) if t is None)
 
     @property
+    def is_flat(self) -> bool:
+        """All arguments are by position, and become placeholders as they are."""
+        args, named = self.structure.children
+        return not named.keys and None not in self.kinds and all(s.is_leaf for s in args.children)
+
+    @property
     def has_tensors(self) -> bool:
         return any(isinstance(v, Array) for v in self.values)
 

@@ -56,8 +56,10 @@ class Results:
     @property
     def container(self) -> type[tuple[Any, ...]] | type[list[Any]] | None:
         """The class of the result, where that is a tuple or list of the outputs themselves, in order."""
-        kind, in_order = self.structure.kind, tuple(map(Output, range(len(self.structure.children))))
-        return (list if kind is list else tuple) if kind in (list, tuple) and self.leaves == in_order else None
+        in_order = tuple(map(Output, range(len(self.leaves))))
+        if self.structure.is_leaf or not self.structure.is_flat or self.leaves != in_order:
+            return None
+        return list if self.structure.kind is list else tuple
 
     def rebuild(self, arrays: Sequence[Any]) -> Any:
         return self.structure.unflatten([arrays[x.index] if isinstance(x, Output) else x for x in self.leaves])

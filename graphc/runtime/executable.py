@@ -16,6 +16,7 @@ import numpy as np
 
 from graphc.codegen.native.engine import Library
 from graphc.codegen.native.entry import Bindings, EntrySpec, Otherwise, bind_entry, entry_imports
+from graphc.codegen.native.extents import ROWS, row_of
 from graphc.codegen.native.pool import fork_address
 from graphc.codegen.native.processors import default_threads
 from graphc.codegen.native.state import State
@@ -62,20 +63,23 @@ def compile_graph(
     container: Container = tuple,
     variables: Stateful = _STATELESS,
     donated: Sequence[int] = (),
+    weak: tuple[int, ...] | None = (),
 ) -> Executable:
     """Compile the outputs of a graph as a function of its inputs.
 
     `native` gives its results in a `container`, with `unwrap` a single one as it is.  `variables`: inputs and outputs
     that native code reads and writes by itself; the `Reference` takes and gives them like all others.  `donated`: the
-    inputs, by position, whose arrays native code may write to, and return (`Plan.donation`).
+    inputs, by position, whose arrays native code may write to, and return (`Plan.donation`).  `weak`: the f64
+    inputs that are Python floats when `native` is called; with None, any f32 or f64 without axes may be one.
     """
     if level == "O0":
         from graphc.passes.pipelines import optimize
 
         return Reference(optimize(graph, level, disable))
     return Native(
-        graph, level, disable, threads, unwrap=unwrap, container=container, variables=variables, donated=tuple(donated)
-    )
+        graph, level, disable, threads,
+        unwrap=unwrap, container=container, variables=variables, donated=tuple(donated), weak=weak,
+    )  # fmt: skip
 
 
 class Reference:
@@ -108,20 +112,23 @@ class Native:
         container: Container,
         variables: Stateful,
         donated: tuple[int, ...],
+        weak: tuple[int, ...] | None,
     ) -> None:
         started = time.perf_counter()
         self.graph, self._options = graph, (level, tuple(disable), donated)
         inputs, outputs = (tuple(v.type for v in vs) for vs in (graph.inputs, graph.outputs))
-        self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes)
+        self._signature = Signature(inputs, outputs, unwrap, variables.reads, variables.writes, weak)
         self._state, self._container = variables.state, container
         self.types, self.results = self._signature.arguments, self._signature.results
         self._dtypes = tuple(numpy_dtype(t.dtype) for t in self.types)
-        options = f"{self._options} {unwrap} {variables.reads} {variables.writes}"
+        options = f"{self._options} {unwrap} {variables.reads} {variables.writes} {weak}"
         self.program = kept_program(graph, options, self._build)
         threads = threads or current().threads or default_threads()
         self._fork = fork_address(threads if self.program.is_shared else min(threads, 1))
         self._entry = Entry(self.program.plan, self._signature)
         self._block = np.full(len(self._entry.cells), -1, np.int64)  # no extent is -1: nothing fits yet
+        self._axes = self.spec.axes
+        self._table = np.full((ROWS if self._axes else 0, self.spec.cells), -1, np.int64)  # see `extents`
         self._blocks: dict[tuple[tuple[int, ...], ...], Array] = {}  # by the shapes of the arguments
         self._slow = Otherwise(self._convert)
         how = "compiled" if "stages" in vars(self) else "loaded from the cache"
@@ -153,7 +160,8 @@ class Native:
         return self._link(container, Otherwise(otherwise))
 
     def _link(self, container: Container, slow: Otherwise) -> Callable[..., Any]:
-        bindings = Bindings(slow, self._fail, self._fork, self._block.ctypes.data, container, self._state)
+        places = self._block.ctypes.data, self._table.ctypes.data
+        bindings = Bindings(slow, self._fail, self._fork, *places, container, self._state)
         library = Library(self.program.object, ["run", "entry"], entry_imports(self.spec, bindings))
         return bind_entry(library, self.spec, bindings, keep=self)
 
@@ -172,11 +180,15 @@ class Native:
         results = self.native(*self.fitting(arrays))
         return (results,) if self._signature.is_single else tuple(results)
 
-    def fitting(self, arrays: Sequence[Array]) -> list[Array]:
-        """The arrays as `native` takes them: exactly of NumPy's own types.  It is set to their extents."""
+    def fitting(self, arrays: Sequence[Any]) -> list[Any]:
+        """The arrays, or numbers, as `native` takes them: exactly of NumPy's own types.  It is set to their extents."""
+        arrays = [a if isinstance(a, np.ndarray) else np.asarray(a) for a in arrays]
         self.set_extents(arrays)
         pairs = zip(arrays, self._dtypes, strict=True)
-        return [a if a.__class__ is np.ndarray and a.dtype is t else _copied(a, t) for a, t in pairs]
+        fitting: list[Any] = [a if a.__class__ is np.ndarray and a.dtype is t else _copied(a, t) for a, t in pairs]
+        for k in self._signature.weak or ():
+            fitting[k] = float(fitting[k])
+        return fitting
 
     def _convert(self, *args: Any, **named: Any) -> Any:
         """What `native` does not take, unless told otherwise: arrays of other extents; the rest raises."""
@@ -211,6 +223,8 @@ class Native:
             if len(self._blocks) >= REMEMBERED:
                 self._blocks.clear()
             self._blocks[shapes] = block
+        if self._axes:
+            self._table[row_of(shapes[k][n] for k, _, n, _ in self._axes)] = block
         self._block[:] = block  # in one step, and always: another thread may just have set other extents
 
     def _new_block(self, dims: Mapping[str, int]) -> Array:

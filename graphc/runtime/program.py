@@ -127,6 +127,7 @@ class Signature:
 
     The last inputs are the variables numbered `reads`, all others arguments.  The last outputs are new values of the
     variables `writes`, all others results.  `unwrap`: the entry gives a single result as it is, not in a container.
+    `weak`: the arguments that are Python floats; with None, any without axes may be one.
     """
 
     inputs: tuple[Type, ...]
@@ -134,6 +135,7 @@ class Signature:
     unwrap: bool
     reads: tuple[int, ...] = ()
     writes: tuple[int, ...] = ()
+    weak: tuple[int, ...] | None = ()
 
     @property
     def arguments(self) -> tuple[Type, ...]:
@@ -212,6 +214,7 @@ class Entry:
             returned=plan.donation.results,
             written=plan.donation.written,
             is_single=signature.is_single,
+            weak=signature.weak,
             arena=self._arena.size if self._arena else self._cell(ArenaSize()),
             releases=self._decision(plan.work, RELEASED),
             recycles=self._decision(_fresh(plan, signature), LARGE),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
-from operator import itemgetter
 from typing import Any
 
+from graphc.codegen.native.door import Door, Operand, Part, Result, Whole
+from graphc.codegen.native.entry import is_native
 from graphc.errors import SignatureError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
@@ -16,8 +17,8 @@ from graphc.records import dataclass
 from graphc.runtime.executable import Container, Executable, Reference, Stateful
 from graphc.runtime.feeds import FeedCheck
 from graphc.runtime.fetches import Fetches
+from graphc.runtime.parts import has_parts, part
 from graphc.runtime.run_graph import RunGraph, describe, run_graph
-from graphc.runtime.tree import Assemble, assemble
 from graphc.runtime.variables import Array, Variables
 
 
@@ -114,36 +115,53 @@ def make_plan(
 
 
 class Call:
-    """A plan and the nest in which its results are handed out: `run(*arrays)`."""
+    """A plan and the nest in which its results are handed out: `run(*arrays)`.
 
-    __slots__ = ("plan", "run")
+    `entry` is the native function that computes the results, if there is one; of these is made what `result` says.
+    """
+
+    __slots__ = ("entry", "plan", "result", "run")
 
     def __init__(self, plan: RunPlan, fetches: Fetches) -> None:
         self.plan = plan
-        self.run: Callable[..., Any] = _direct(plan, fetches) or _nested(plan, fetches)
+        container = _container(plan, fetches)
+        entry = plan.entry(container or tuple)
+        has_door = is_native(entry) and has_parts(fetches.structure)
+        self.entry = entry if has_door else None
+        self.result = _result(plan, fetches) if has_door and not container else Whole()
+        self.run: Callable[..., Any] = entry if container else _nested(plan, fetches, entry)
+        if has_door and not container:
+            door = Door(entry, [Operand()] * len(plan.check.names), [], self.result)
+            door.hand_on(self.run)
+            self.run = door.native
 
 
-def _direct(plan: RunPlan, fetches: Fetches) -> Callable[..., Any] | None:
-    """The plan's own entry, where the results come as the nest wants them: one tensor, or a list or tuple of several,
-    each once."""
+def _container(plan: RunPlan, fetches: Fetches) -> Container | None:
+    """That of the plan's own entry, where its results come as the nest wants them: one tensor, or a list or tuple of
+    several, each once."""
     structure, is_single = fetches.structure, len(plan.results) == 1
     if fetches.values != plan.results or not structure.is_flat or is_single != structure.is_leaf:
         return None
-    return plan.entry(list if structure.kind is list else tuple)
+    return list if structure.kind is list else tuple
 
 
-def _nested(plan: RunPlan, fetches: Fetches) -> Callable[..., Any]:
-    native, build = plan.entry(tuple), assemble(fetches.structure, _picks(plan, fetches))
-    if len(plan.results) == 1:
-        return lambda *values: build((native(*values),))
-    return lambda *values: build(native(*values))
+def _nested(plan: RunPlan, fetches: Fetches, entry: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that nests what the entry gives."""
+    picks, is_single = _picks(plan, fetches), len(plan.results) == 1
+
+    def run(*values: Any) -> Any:
+        results = (entry(*values),) if is_single else entry(*values)
+        leaves = [results[p.index].copy() if p.is_copied else results[p.index] for p in picks]
+        return fetches.structure.unflatten(leaves)
+
+    return run
 
 
-def _picks(plan: RunPlan, fetches: Fetches) -> Iterator[Assemble]:
+def _picks(plan: RunPlan, fetches: Fetches) -> list[Result]:
     """For each fetch its result, or a copy where that was handed out before."""
     places = [plan.results.index(v) for v in fetches.values]
-    return (_copied(k) if k in places[:n] else itemgetter(k) for n, k in enumerate(places))
+    return [Result(k, k in places[:n]) for n, k in enumerate(places)]
 
 
-def _copied(k: int) -> Assemble:
-    return lambda results: results[k].copy()
+def _result(plan: RunPlan, fetches: Fetches) -> Part:
+    return part(fetches.structure, _picks(plan, fetches))

@@ -1,7 +1,8 @@
 """The session: runs parts of a graph and keeps its variables.
 
 A run goes: fetches and feed -> `Call` (found by the handles) -> `RunPlan` (one compiled run graph,
-found by the tensors) -> executable.  The first two are look-ups: a repeated run costs little more than its kernels.
+found by the tensors) -> executable.  A repeated run goes through a door, which knows fetches and feed when it sees
+them, straight to native code; doors hand on to each other, and the last one to the look-ups.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
+from graphc.codegen.native.door import Door, Handle, Ignored, Operand
 from graphc.errors import FeedError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
 from graphc.runtime.executable import Executable, Native, Stateful, compile_graph
 from graphc.runtime.fetches import flat_key, has_key, nest_key, parse_feeds, parse_fetches
+from graphc.runtime.parts import has_parts, part
 from graphc.runtime.run_plan import Call, RunPlan, make_plan
 from graphc.runtime.tree import Structure, flatten
 from graphc.runtime.variables import Variables
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 1024
 _NOTHING: Mapping[Any, Any] = {}
+_DOORS = 16  # that are tried one after the other: each costs a few nanoseconds
 
 
 class Session:
@@ -46,6 +50,8 @@ class Session:
         self.graph = graph
         self._options = (level, tuple(disable), threads)
         self._state = Variables(graph)
+        self._door: Callable[[Session, Any, Any], Any] = Session._run_any
+        self._doors: list[Door] = []  # in the order in which they hand on
         self._calls: dict[tuple[Any, ...], Call] = {}
         self._plans: dict[tuple[Any, ...], RunPlan] = {}
         self._building = RLock()
@@ -61,7 +67,11 @@ class Session:
 
         Raises FeedError, MissingFeedError, FetchError, GraphMismatchError, ClosedSessionError.
         """
-        feed = _NOTHING if feed is None else feed
+        return self._door(self, fetches, feed)
+
+    def _run_any(self, fetches: Any, feed: Mapping[Any, Any] | None) -> Any:
+        """A run that no door takes: its fetches or feeds are new, or what is fed has to be converted."""
+        given, feed = feed, _NOTHING if feed is None else feed
         kind = fetches.__class__
         try:  # the key of `flat_key`, written out: a call would cost more than all the rest
             key = (kind, *fetches, None, *feed) if kind is list or kind is tuple else (fetches, *feed)
@@ -70,6 +80,7 @@ class Session:
             call, values = None, _NOTHING.values()
         if call is None:
             call, values = self._find_nest(fetches, feed), feed.values()
+            self._enter(call, fetches, given)
         return call.run(*values)
 
     def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
@@ -86,6 +97,25 @@ class Session:
 
         plan = self._find(fetches, feeds).plan
         return plan.executable.stages if isinstance(plan.executable, Native) else Stages(plan.run.graph, "O0")
+
+    def _enter(self, call: Call, fetches: Any, feed: Mapping[Any, Any] | None) -> None:
+        """Let runs like this go straight to its entry, after those that earlier doors take."""
+        leaves, structure = flatten(fetches)
+        arrays, feeds = flatten(None if feed is None else dict.fromkeys(feed, 0))
+        if call.entry is None or type(feed) not in (dict, type(None)) or not has_parts(structure, feeds):
+            return
+        with self._building:
+            self._state.check_open()
+            if len(self._doors) == _DOORS:
+                return
+            asked = part(structure, map(Handle, leaves)), part(feeds, [Operand() for _ in arrays])
+            door = Door(call.entry, [Ignored(), *asked], [], call.result)
+            door.hand_on(Session._run_any)
+            if self._doors:
+                self._doors[-1].hand_on(door.native)
+            else:
+                self._door = door.native
+            self._doors.append(door)
 
     def _find(self, fetches: Any, feeds: Iterable[Any]) -> Call:
         leaves, structure = flatten(fetches)
@@ -130,7 +160,7 @@ class Session:
     def _compile(self, graph: Graph, variables: Stateful) -> Executable:
         level, disable, threads = self._options
         level = level if graph.outputs else "O0"  # nothing is asked for, so there is nothing to compile
-        return compile_graph(graph, level, disable, threads, unwrap=True, variables=variables)
+        return compile_graph(graph, level, disable, threads, unwrap=True, variables=variables, weak=None)
 
     # --------------------------------------------------------------------------------------------------- looking
 
@@ -151,6 +181,8 @@ class Session:
         """Free code and variables; every later use raises ClosedSessionError."""
         with self._building:
             self._state.close()
+            self._door = Session._run_any
+            self._doors.clear()
             self._calls.clear()
             self._plans.clear()
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from graphc.errors import SignatureError
 from graphc.ir.graph import Update
@@ -41,6 +41,14 @@ class Structure:
         return self.is_leaf or (self.kind in (list, tuple) and all(c.is_leaf for c in self.children))
 
     @property
+    def is_named_tuple(self) -> bool:
+        return self.kind is not None and _is_named_tuple(self.kind)
+
+    @property
+    def is_record(self) -> bool:
+        return self.kind is not None and _is_record(self.kind)
+
+    @property
     def leaf_count(self) -> int:
         return 1 if self.is_leaf else sum(c.leaf_count for c in self.children)
 
@@ -59,7 +67,7 @@ class Structure:
         """How a user would write each leaf: `['w'][0].bias`."""
         if self.is_leaf:
             yield root
-        by_name = self.kind is not None and (_is_record(self.kind) or _is_named_tuple(self.kind))
+        by_name = self.is_record or self.is_named_tuple
         for key, child in zip(self.keys, self.children, strict=True):
             yield from child.paths(f"{root}.{key}" if by_name else f"{root}[{key!r}]")
 
@@ -78,30 +86,6 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
 def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:
     return structure.unflatten(leaves)
-
-
-Assemble: TypeAlias = Callable[[Sequence[Any]], Any]
-"""Makes something of a sequence of arrays."""
-
-
-def assemble(structure: Structure, leaves: Iterable[Assemble]) -> Assemble:
-    """Makes the nest whose leaves these functions make; for many calls, faster than `unflatten`."""
-    return _assemble(structure, iter(leaves))
-
-
-def _assemble(s: Structure, leaves: Iterator[Assemble]) -> Assemble:
-    if s.is_leaf:
-        return next(leaves)
-    children = [_assemble(c, leaves) for c in s.children]
-    if s.kind is tuple:
-        return lambda arrays: tuple([c(arrays) for c in children])
-    if s.kind is list:
-        return lambda arrays: [c(arrays) for c in children]
-    if s.kind is dict:
-        pairs = list(zip(s.keys, children, strict=True))
-        return lambda arrays: {k: c(arrays) for k, c in pairs}
-    one_level = Structure(s.kind, s.keys, (LEAF,) * len(children))
-    return lambda arrays: one_level.unflatten([c(arrays) for c in children])
 
 
 def map_tree(f: Callable[..., Any], tree: Any, *others: Any) -> Any:

@@ -6,13 +6,24 @@ import gc
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
 import numpy as np
 import pytest
+from codegen.entries import (
+    HALF,
+    NUMBER_TYPES,
+    NUMBERS,
+    SPIN,
+    STRANGE,
+    Bind,
+    F,
+    copy_spec,
+    raise_status,
+    slow,
+    switched_by_hand,
+)
 
 from graphc.codegen.native.array_layout import layout_is_known
 from graphc.codegen.native.emit_entry import entry_text
@@ -34,103 +45,16 @@ from graphc.codegen.native.entry import (
     bind_entry,
     entry_imports,
 )
+from graphc.codegen.native.extents import ROWS
 from graphc.codegen.native.memory import LARGE
 from graphc.codegen.native.state import CLOSED, OPEN, State
-
-F = ArrayType("f32", (2, 3))
-HALF = ArrayType("f16", (5,))
-
-# words: source, destination, bytes, status to return
-COPY = """
-define i32 @run(ptr %words, ptr %fork) {
-  %from.at = getelementptr ptr, ptr %words, i64 0
-  %to.at = getelementptr ptr, ptr %words, i64 1
-  %size.at = getelementptr i64, ptr %words, i64 2
-  %status.at = getelementptr i64, ptr %words, i64 3
-  %from = load ptr, ptr %from.at, align 8
-  %to = load ptr, ptr %to.at, align 8
-  %size = load i64, ptr %size.at, align 8
-  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %size, i1 false)
-  %wide = load i64, ptr %status.at, align 8
-  %status = trunc i64 %wide to i32
-  ret i32 %status
-}
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)
-"""
-
-# words: the address of a flag, how often to look at it
-SPIN = """
-define i32 @run(ptr %words, ptr %fork) {
-entry:
-  %flag.at = getelementptr ptr, ptr %words, i64 0
-  %count.at = getelementptr i64, ptr %words, i64 1
-  %flag = load ptr, ptr %flag.at, align 8
-  %count = load i64, ptr %count.at, align 8
-  br label %look
-look:
-  %left = phi i64 [%count, %entry], [%fewer, %again]
-  %seen = load volatile i64, ptr %flag, align 8
-  %set = icmp ne i64 %seen, 0
-  br i1 %set, label %yes, label %again
-again:
-  %fewer = sub i64 %left, 1
-  %more = icmp ne i64 %fewer, 0
-  br i1 %more, label %look, label %no
-yes:
-  ret i32 0
-no:
-  ret i32 1
-}
-"""
-
-
-@contextmanager
-def switched_by_hand() -> Iterator[None]:
-    """No other Python thread gets its turn unless the running one lets go of the interpreter."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1000)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def slow(*args: Any, **named: Any) -> tuple[Any, ...]:
-    return ("slow", args, named) if named else ("slow", args)
-
-
-def raise_status(status: int) -> None:
-    raise IndexError(f"site {status}")
-
-
-DEFAULT = Bindings(Otherwise(slow), raise_status)
-
-
-def copy_spec(t: ArrayType = F, size: int = 24, status: int = 0, **options: Any) -> EntrySpec:
-    words = Input(0), Output(0), Number(size), Number(status)
-    return EntrySpec((t,), (t,), words, **{"is_single": True, **options})
-
-
-Bind = Callable[..., Callable[..., Any]]
-
-
-@pytest.fixture(params=["native", "python"])
-def bind(request: pytest.FixtureRequest) -> Bind:
-    """Builds the callable of a spec in either form."""
-
-    def make(spec: EntrySpec, bindings: Bindings = DEFAULT, keep: Any = None) -> Any:
-        library = Library(COPY + entry_text(spec), ["run", "entry"], entry_imports(spec, bindings))
-        form = bind_entry if request.param == "native" else PythonEntry
-        return form(library, spec, bindings, keep)
-
-    return make
 
 
 def test_this_layout_is_known() -> None:
     assert layout_is_known()
 
 
-@pytest.mark.parametrize("dtype", ["bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f16", "f32", "f64"])
+@pytest.mark.parametrize("dtype", NUMBER_TYPES)
 def test_every_dtype_is_copied(bind: Bind, dtype: str) -> None:
     kind = np.dtype("?" if dtype == "bool" else f"{dtype[0]}{int(dtype[1:]) // 8}")
     x = np.arange(5).astype(kind)
@@ -174,16 +98,6 @@ def test_what_does_not_fit_exactly_takes_the_slow_path(bind: Bind, name: str) ->
     assert kind == "slow"
     assert type(found) is type(MISFITS[name])
     np.testing.assert_array_equal(found, MISFITS[name])
-
-
-NUMBERS = np.arange(6, dtype="f4").reshape(2, 3)
-STRANGE = {
-    "order": np.asfortranarray(NUMBERS),
-    "strides": np.repeat(NUMBERS, 2, axis=1)[:, ::2],
-    "backwards": NUMBERS[::-1, ::-1].copy()[::-1, ::-1],
-    "alignment": np.frombuffer(b"\0" + NUMBERS.tobytes(), "f4", 6, 1).reshape(2, 3),
-    "broadcast": np.broadcast_to(NUMBERS[:1], (2, 3)),
-}
 
 
 @pytest.mark.parametrize("name", STRANGE)
@@ -276,7 +190,8 @@ def test_cells_are_read_at_every_call(bind: Bind) -> None:
     words = Input(0), Output(0), Cell(2), Number(0), Arena(Cell(3))
     options = {"arena": Cell(4), "releases": Cell(5), "recycles": Cell(6), "is_single": True}
     spec = EntrySpec(types[:1], types[1:], words, **options)
-    f = bind(spec, Bindings(Otherwise(slow), raise_status, block=block.ctypes.data))
+    blocks = np.full((ROWS, spec.cells), -1)
+    f = bind(spec, Bindings(Otherwise(slow), raise_status, block=block.ctypes.data, blocks=blocks.ctypes.data))
     for n in (3, 5, 0, 3):
         for decision in (0, 1):
             block[:7] = n, n, 4 * n, 64, 4096 * n, decision, decision

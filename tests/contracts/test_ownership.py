@@ -73,7 +73,7 @@ def test_failed_calls_leak_no_references():
 def test_a_dropped_executable_is_freed(types):
     run = compile_graph(graph(layer, *types))
     run(*numbers(*types, n=4))
-    gone = weakref.ref(run), weakref.ref(run.native.__self__.library)
+    gone = weakref.ref(run), weakref.ref(run.native.__self__)
     del run
     gc.collect()
     assert [r() for r in gone] == [None, None]

@@ -8,20 +8,33 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 REFERENCES, TYPE = 0, 8  # bytes from the start of any object: how many refer to it, its type
 DATA, NDIM, DIMS, DESCR, FLAGS = 16, 24, 32, 56, 64  # bytes from the start of an array object
+SIZE, ITEMS = 16, 24  # bytes from the start of a tuple or list to its size, to its items or (list) their address
+SCALAR = 16  # bytes from the start of a Python float, or of a scalar of NumPy, to its value
 CONTIGUOUS_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 WRITEABLE = 0x400  # NPY_ARRAY_WRITEABLE
-_NUMPY = {"PyArray_Type": 2, "PyArray_New": 93, "PyArray_NewCopy": 85, "PyDataMem_SetHandler": 304}  # in its C API
+_NUMPY = {  # in its C API
+    "PyArray_Type": 2, "PyGenericArrType_Type": 10, "PyArray_NewCopy": 85, "PyArray_New": 93,
+    "PyDataMem_SetHandler": 304,
+}  # fmt: skip
 _PYTHON = (
     "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem", "PyLong_FromLong",
     "Py_IncRef", "Py_DecRef", "PyErr_NoMemory", "PyEval_SaveThread", "PyEval_RestoreThread",
-    "PyMem_RawMalloc", "PyMem_RawFree", "PyThread_get_thread_ident",
+    "PyMem_RawMalloc", "PyMem_RawFree", "PyThread_get_thread_ident", "PyType_IsSubtype", "PyType_GenericAlloc",
+    "PyObject_GetIter", "PyIter_Next", "PyObject_SetItem", "PyODict_New", "PyDict_GetItemWithError",
+    "PyObject_RichCompareBool", "PyObject_GetAttr", "PyTuple_Size", "PyTuple_GetItem",
+    "PyDict_Size", "PyDict_Next", "PyDict_Copy", "PyDict_SetItem", "PyErr_Clear", "PyErr_Occurred",
 )  # fmt: skip
+
+
+ELEMENTS = ("bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "f32", "f64")
 
 
 def numpy_dtype(dtype: str) -> np.dtype[np.generic]:
@@ -33,7 +46,9 @@ def numpy_dtype(dtype: str) -> np.dtype[np.generic]:
 def api_symbols() -> dict[str, int]:
     """Addresses of the functions and objects that entry code names."""
     symbols = {n: ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value or 0 for n in _PYTHON}
-    return symbols | {name: _api(slot) for name, slot in _NUMPY.items()} | {"_Py_NoneStruct": id(None)}
+    symbols |= {name: _api(slot) for name, slot in _NUMPY.items()}
+    classes = {"PyFloat_Type": float, "PyLong_Type": int, "PyUnicode_Type": str, "PyTuple_Type": tuple}
+    return symbols | {"_Py_NoneStruct": id(None)} | {name: id(c) for name, c in classes.items()}
 
 
 def _api(slot: int) -> int:
@@ -50,7 +65,10 @@ def layout_is_known() -> bool:
         return False
     base = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     samples = (base, base.T, base[0], np.broadcast_to(base, base.shape), np.zeros((), np.int8), np.zeros((0, 5), bool))
-    return _api(_NUMPY["PyArray_Type"]) == id(np.ndarray) and all(map(_as_expected, samples))
+    types = (_api(_NUMPY["PyArray_Type"]), _api(_NUMPY["PyGenericArrType_Type"])) == (id(np.ndarray), id(np.generic))
+    numbers, containers = (1.5, *map(_one, ELEMENTS)), ((1, 2), [3, 4])
+    others = all(map(_has_its_value, numbers)) and all(map(_has_items, containers))
+    return types and others and all(map(_as_expected, samples))
 
 
 def _as_expected(a: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bool:
@@ -67,6 +85,23 @@ def _as_expected(a: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bool:
     contiguous = flags & CONTIGUOUS_ALIGNED == CONTIGUOUS_ALIGNED
     expected = a.flags.c_contiguous and a.flags.aligned, a.flags.writeable
     return dims == a.shape and (contiguous, bool(flags & WRITEABLE)) == expected
+
+
+def _one(dtype: str) -> Any:
+    return numpy_dtype(dtype).type(1)
+
+
+def _has_its_value(x: Any) -> bool:
+    value = np.asarray(x)
+    return ctypes.string_at(id(x) + SCALAR, value.itemsize) == value.tobytes()
+
+
+def _has_items(x: Sequence[Any]) -> bool:
+    items = id(x) + ITEMS
+    if type(x) is list:
+        items = ctypes.c_int64.from_address(items).value
+    size = ctypes.c_int64.from_address(id(x) + SIZE).value
+    return size == len(x) and list((ctypes.c_int64 * size).from_address(items)) == list(map(id, x))
 
 
 def _references_are_counted(a: object) -> bool:

@@ -144,6 +144,9 @@ next:
   br i1 %more, label %one, label %compare
 one:
   %a = call ptr @argument(ptr %args, i64 %k)
+  %exact = call i1 @is_array(ptr %a)
+  br i1 %exact, label %array, label %done
+array:
   %written = call i1 @is_written(ptr %given, i64 %k)
   %writeable = call i1 @is_writeable(ptr %a)
   %unwritten = xor i1 %written, true
@@ -162,10 +165,10 @@ put:
   %end = add i64 %first, %bytes
   %word = zext i1 %written to i32
   call void @insert(ptr %ranges, i64 %count, i64 %first, i64 %end, i32 %word)
+  %longer = add i64 %count, 1
   br label %done
 done:
-  %step = zext i1 %some to i64
-  %counted = add i64 %count, %step
+  %counted = phi i64 [%count, %one], [%count, %measure], [%longer, %put]
   %following = add i64 %k, 1
   br label %next
 compare:

@@ -21,6 +21,7 @@ from graphc.codegen.native.array_layout import (
     FLAGS,
     NDIM,
     REFERENCES,
+    SCALAR,
     TYPE,
     numpy_dtype,
 )
@@ -37,6 +38,7 @@ from graphc.codegen.native.entry import (
     Spare,
     Word,
     dtype_symbol,
+    scalar_symbol,
 )
 from graphc.codegen.native.state import CLOSED, OPEN
 
@@ -124,7 +126,12 @@ class _Entry:
         self.need(self.every([positional, self.equal(Operand("%n", "i64"), len(self.spec.inputs))]))
         for k, t in enumerate(self.spec.inputs):
             self.args.append(self.field("%args", 8 * k, "ptr"))
-            self.check(self.args[-1], t)
+            if self.spec.is_weak(k):
+                self.need(self.equal(self.field(self.args[-1], TYPE, "ptr"), self.external("PyFloat_Type")))
+            elif self.spec.is_number(k):
+                self.check_number(k, self.args[-1], t)
+            else:
+                self.check(self.args[-1], t)
         if self.spec.written:
             call = f"call i1 @graphc.separate(ptr %args, i64 %n, ptr {self.given()})"
             self.need(self.w.ordered("bool", 1, call), "shared")
@@ -138,7 +145,32 @@ class _Entry:
 
     def check(self, a: Operand, t: ArrayType) -> None:
         """Exactly an ndarray, of this dtype in native byte order, aligned, contiguous and of this shape."""
-        self.need(self.equal(self.field(a, TYPE, "ptr"), self.external("PyArray_Type")))
+        self.need(self.is_array(a))
+        self.check_array(a, t)
+
+    def is_array(self, a: Operand) -> Operand:
+        return self.equal(self.field(a, TYPE, "ptr"), self.external("PyArray_Type"))
+
+    def check_number(self, k: int, a: Operand, t: ArrayType) -> None:
+        """An array without axes, or something else that holds one number (see `numbers`): `%place.k` is where."""
+        array, number, known = (self.w.label(stem) for stem in ("array", "number", "known"))
+        self.w.effect(f"%place.{k} = alloca ptr, align 8")
+        self.w.effect(f"%rounded.{k} = alloca i64, align 8")
+        self.w.effect(f"br {self.is_array(a)}, label %{array}, label %{number}")
+        self.start(number)
+        rest = f"i32 {self.spec.floats(k)}, ptr %rounded.{k}"
+        call = f"call ptr @graphc.number({a}, ptr {self.external(scalar_symbol(t))}, {rest})"
+        self.place(k, self.need_object(self.w.ordered("ptr", 1, call), "slow"), known)
+        self.start(array)
+        self.check_array(a, t)
+        self.place(k, self.field(a, DATA, "ptr"), known)
+        self.start(known)
+
+    def place(self, k: int, address: Operand, then: str) -> None:
+        self.w.effect(f"store {address}, ptr %place.{k}, align 8")
+        self.w.effect(f"br label %{then}")
+
+    def check_array(self, a: Operand, t: ArrayType) -> None:
         flags = self.w.ordered("i32", 1, f"and {self.field(a, FLAGS, 'i32')}, {CONTIGUOUS_ALIGNED}")
         descr, ndim = self.field(a, DESCR, "ptr"), self.field(a, NDIM, "i32")
         plain = self.equal(descr, self.external(dtype_symbol(t))), self.equal(ndim, len(t.shape))
@@ -235,7 +267,7 @@ class _Entry:
     def word(self, n: int, word: Word, arena: Operand) -> Operand:
         match word:
             case Input(k):
-                return self.field(self.args[k], DATA, "ptr")
+                return self.data(k)
             case Output(j):
                 return self.field(self.outputs[j], DATA, "ptr")
             case Current(v):
@@ -250,6 +282,12 @@ class _Entry:
                 return Operand(str(value), "i64")
             case Cell():
                 return Operand(self.number(word), "i64")
+
+    def data(self, k: int) -> Operand:
+        """Where the elements of argument k begin."""
+        if self.spec.is_weak(k):
+            return self.w.emit("ptr", 1, f"getelementptr i8, {self.args[k]}, i64 {SCALAR}")
+        return self.field(f"%place.{k}", 0, "ptr") if self.spec.is_number(k) else self.field(self.args[k], DATA, "ptr")
 
     def run(self) -> Operand:
         call = f"call i32 @run(ptr %table, ptr {self.external('graphc.fork')})"
@@ -300,9 +338,30 @@ class _Entry:
         self.reference(number, "Dec")
         self.w.effect(f"ret {answer}")
 
+    def bind_again(self) -> None:
+        """For extents that were bound before, set the block to them, and begin again."""
+        call = f"call i1 @graphc.rebind(ptr %args, i64 %n, ptr %names, ptr {self.axes()}"
+        bound = self.w.ordered("bool", 1, f"{call}, ptr {self.external('graphc.blocks')}, ptr {self.block})")
+        again, refused = self.w.label("again"), self.w.label("refused")
+        self.w.effect(f"br {bound}, label %{again}, label %{refused}")
+        self.start(again)
+        self.w.effect(f"ret {self.w.ordered('ptr', 1, 'call ptr @entry(ptr %self, ptr %args, i64 %n, ptr %names)')}")
+        self.start(refused)
+
+    def axes(self) -> str:
+        """A `%Axes`, and a `%Axis` for each of the inputs' axes that is no number."""
+        row = "{ i32, i32, i32, i32 }"
+        rows = [f"{row} {{ {', '.join(f'i32 {n}' for n in axis)} }}" for axis in self.spec.axes]
+        head = f"i64 {len(self.spec.inputs)}, i64 {self.spec.cells}, i64 {len(rows)}"
+        value = f"{{ i64, i64, i64, [{len(rows)} x {row}] }} {{ {head}, [{len(rows)} x {row}] [{', '.join(rows)}] }}"
+        self.globals[f"@entry.axes = internal constant {value}"] = None
+        return "@entry.axes"
+
     def leave(self, result: Operand) -> None:
         """The ways out: arguments that do not fit; a failed allocation, for which what was made so far is dropped."""
         self.start("slow")
+        if self.spec.axes:
+            self.bind_again()
         call = f"ptr %self, ptr %args, i64 %n, ptr %names, ptr @entry, ptr {self.external('graphc.slow')}"
         self.w.effect(f"ret {self.w.ordered('ptr', 1, f'call ptr @graphc.refused({call})')}")
         if self.spec.written:
@@ -336,6 +395,8 @@ _DECLARATIONS = (
     "declare ptr @graphc.new_array(ptr, i32, ptr, i32, ptr, ptr, i32, i32, ptr)",
     "declare ptr @graphc.container(i64)",
     "declare i32 @graphc.put(ptr, i64, ptr)",
+    "declare ptr @graphc.number(ptr, ptr, i32, ptr)",
+    "declare i1 @graphc.rebind(ptr, i64, ptr, ptr, ptr, ptr)",
     "declare ptr @graphc.take(i64)",
     "declare void @graphc.give(ptr)",
     "declare i1 @graphc.separate(ptr, i64, ptr)",

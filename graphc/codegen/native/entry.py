@@ -9,12 +9,14 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from threading import get_ident
+from types import BuiltinFunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from graphc.codegen.native.array_layout import api_symbols, layout_is_known, numpy_dtype
 from graphc.codegen.native.engine import Library
+from graphc.codegen.native.numbers import FLOATS
 from graphc.codegen.native.state import State
 from graphc.codegen.native.support import SUPPORT, support_symbols
 from graphc.records import dataclass, field
@@ -94,7 +96,9 @@ Word: TypeAlias = Input | Output | Current | Spare | Arena | Address | Number | 
 class EntrySpec:
     """What the entry takes and passes on; it gives the outputs in a container, or one of them as it is (`is_single`).
 
-    It takes arrays of exactly these types and any strides.
+    It takes arrays of exactly these types and any strides; for inputs without axes, unless they are written to, also
+    NumPy's scalars.  The f64 inputs in `weak` are Python floats and nothing else; with None, a Python float may stand
+    for any f64 or f32 without axes, to which it must round without becoming infinite.
 
     `arena`: bytes of working memory, for the time of the call.  `releases`: other Python threads may run meanwhile (a
     number is a truth value).  `recycles`: outputs are large.
@@ -112,6 +116,18 @@ class EntrySpec:
     recycles: int | Cell = 0
     written: tuple[int, ...] = ()
     returned: tuple[tuple[int, int], ...] = ()
+    weak: tuple[int, ...] | None = ()
+
+    def is_weak(self, k: int) -> bool:
+        return self.weak is not None and k in self.weak
+
+    def is_number(self, k: int) -> bool:
+        """Whether input k need not be an array."""
+        return not self.inputs[k].shape and k not in self.written
+
+    def floats(self, k: int) -> int:
+        """How a Python float becomes input k, see `FLOATS`."""
+        return FLOATS.get(self.inputs[k].dtype, 0) if self.weak is None else 0
 
     @property
     def cells(self) -> int:
@@ -120,6 +136,12 @@ class EntrySpec:
         places = (w.offset for w in self.words if isinstance(w, Arena))
         found = (*shapes, *places, *self.words, self.arena, self.releases, self.recycles)
         return max((n.index + 1 for n in found if isinstance(n, Cell)), default=0)
+
+    @property
+    def axes(self) -> tuple[tuple[int, int, int, int], ...]:
+        """The axes of inputs that are no numbers: the input, its rank, the axis, the cell with its extent."""
+        each = ((k, len(t.shape), n, e) for k, t in enumerate(self.inputs) for n, e in enumerate(t.shape))
+        return tuple((k, rank, n, e.index) for k, rank, n, e in each if isinstance(e, Cell))
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -159,13 +181,15 @@ class Otherwise:
 class Bindings:
     """The parts of one process: `slow` takes over, `raise_status(status)` raises for a failed check.
 
-    `block` and `fork` are addresses; `fork` may be 0.  `state` has the variables that words name.
+    `block`, `blocks` and `fork` are addresses; `fork` may be 0.  `block` has the cells, `blocks` is the table of those
+    that were bound before (see `extents`).  `state` has the variables that words name.
     """
 
     slow: Otherwise
     raise_status: Callable[[int], Any]
     fork: int = 0
     block: int = 0
+    blocks: int = 0
     container: type[tuple[Any, ...]] | type[list[Any]] = tuple
     state: State = field(default_factory=lambda: State(()))
 
@@ -177,18 +201,25 @@ def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
     """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
     api = api_symbols()
     symbols = api | {dtype_symbol(t): id(numpy_dtype(t.dtype)) for t in spec.inputs}
+    symbols |= {scalar_symbol(t): id(numpy_dtype(t.dtype).type) for t in spec.inputs}
     symbols |= support_symbols() if layout_is_known() else {f"graphc.{name}": 0 for name in SUPPORT}
     symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
     symbols |= {f"graphc.variable.{n}": bindings.state.row(n) for n in (*spec.reads, *spec.writes)}
     kind = "List" if bindings.container is list else "Tuple"
     symbols |= {"graphc.container": api[f"Py{kind}_New"], "graphc.put": api[f"Py{kind}_SetItem"]}
     symbols |= {"graphc.slow": bindings.slow.address, "graphc.raise": id(bindings.raise_status)}
-    return symbols | {"graphc.gate": bindings.state.gate, "graphc.block": bindings.block, "graphc.fork": bindings.fork}
+    symbols |= {"graphc.block": bindings.block, "graphc.blocks": bindings.blocks}
+    return symbols | {"graphc.gate": bindings.state.gate, "graphc.fork": bindings.fork}
 
 
 def dtype_symbol(t: ArrayType) -> str:
     """The name of NumPy's dtype object of an element type."""
     return f"graphc.dtype.{t.dtype}"
+
+
+def scalar_symbol(t: ArrayType) -> str:
+    """The name of NumPy's class of scalars of an element type."""
+    return f"graphc.scalar.{t.dtype}"
 
 
 # ------------------------------------------------------------------------------------------------------------- calling
@@ -209,11 +240,29 @@ class _MethodDef(ctypes.Structure):
 
 
 class _Owner:
-    """`self` of the built-in function: keeps the code, the method record and all that the code refers to alive."""
+    """The module of a built-in function: keeps its method record, and all that its code refers to, alive."""
 
-    def __init__(self, library: Library, bindings: Bindings, keep: Any) -> None:
-        self.library, self.bindings, self.keep = library, bindings, keep
-        self.method = _MethodDef(b"entry", library["entry"], METH_FASTCALL | METH_KEYWORDS, None)
+    def __init__(self, method: _MethodDef, keep: Any) -> None:
+        self.method, self.keep = method, keep
+
+
+def built_in(name: bytes, address: int, self_: Any, keep: Any) -> Callable[..., Any]:
+    """The callable of `ptr @f(ptr self, ptr args, i64 n, ptr names)`.  It owns what `keep` refers to."""
+    owner = _Owner(_MethodDef(name, address, METH_FASTCALL | METH_KEYWORDS, None), keep)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
+    function: Callable[..., Any] = make(ctypes.addressof(owner.method), self_, owner)
+    return function
+
+
+def is_native(function: Callable[..., Any]) -> bool:
+    """Whether `bind_entry` could make a built-in function."""
+    return isinstance(function, BuiltinFunctionType)
+
+
+def entry_address(function: Callable[..., Any]) -> int:
+    """Of the code of a callable that `bind_entry` made of an entry; without `self` it hands nothing on (`refusal`)."""
+    return int(function.__self__["entry"])  # type: ignore[attr-defined]
 
 
 def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any = None) -> Callable[..., Any]:
@@ -223,11 +272,7 @@ def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any 
     """
     if not layout_is_known():
         return PythonEntry(library, spec, bindings, keep)
-    owner = _Owner(library, bindings, keep)
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    function: Callable[..., Any] = make(ctypes.addressof(owner.method), owner, None)
-    return function
+    return built_in(b"entry", library["entry"], library, (bindings, keep))
 
 
 class PythonEntry:
@@ -261,7 +306,7 @@ class _PythonCall:
 
     @property
     def fits(self) -> bool:
-        return len(self.args) == len(self.spec.inputs) and all(map(self._fits, self.args, self.spec.inputs))
+        return len(self.args) == len(self.spec.inputs) and all(map(self._fits, range(len(self.args)), self.args))
 
     def run(self, bindings: Bindings, run: Callable[[int, int | None], int]) -> Any:
         spec, values = self.spec, bindings.state.values()
@@ -283,15 +328,24 @@ class _PythonCall:
 
     def _arguments(self) -> list[np.ndarray[Any, Any]]:
         """In order; copies of those that are written to where one cannot be."""
-        args = [np.require(a, requirements=("C", "A")) for a in self.args]
+        dtypes = [numpy_dtype(t.dtype) for t in self.spec.inputs]
+        args = [np.require(a, t, ("C", "A")) for a, t in zip(self.args, dtypes, strict=True)]
         written = self.spec.written
         shared = any(np.may_share_memory(args[k], a) for k in written for n, a in enumerate(args) if n != k)
         if shared or not all(args[k].flags.writeable for k in written):
             args = [a.copy() if k in written else a for k, a in enumerate(args)]
         return args
 
-    def _fits(self, a: Any, t: ArrayType) -> bool:
-        return type(a) is np.ndarray and a.dtype is numpy_dtype(t.dtype) and a.shape == self._shape(t)
+    def _fits(self, k: int, a: Any) -> bool:
+        t, dtype = self.spec.inputs[k], numpy_dtype(self.spec.inputs[k].dtype)
+        if self.spec.is_weak(k):
+            return type(a) is float
+        if type(a) is np.ndarray:
+            return a.dtype is dtype and a.shape == self._shape(t)
+        if type(a) is float and self.spec.is_number(k) and self.spec.floats(k):
+            with np.errstate(over="ignore"):
+                return bool(np.isinf(dtype.type(a)) == np.isinf(a))
+        return type(a) is dtype.type and self.spec.is_number(k)
 
     def _shape(self, t: ArrayType) -> tuple[int, ...]:
         return tuple(map(self._number, t.shape))

@@ -6,13 +6,16 @@ the callable that takes over, with the same arguments.
 
 from __future__ import annotations
 
-from graphc.codegen.native.array_layout import CONTIGUOUS_ALIGNED, FLAGS, TYPE
+from graphc.codegen.native.array_layout import CONTIGUOUS_ALIGNED, FLAGS
 
 
 def refusal_text() -> str:
     """`ptr @refused(self, args, n, names, function, slow)`: the first four are what the entry was called with, then
-    the entry itself and the address of a word that has the address of the callable."""
-    numbers = {"FLAGS": FLAGS, "TYPE": TYPE, "PLAIN": CONTIGUOUS_ALIGNED}
+    the entry itself and the address of a word that has the address of the callable.
+
+    Without `self` the caller is native code, which sees to the rest: it gets null, and no error is set.
+    """
+    numbers = {"FLAGS": FLAGS, "PLAIN": CONTIGUOUS_ALIGNED}
     text = _TEXT
     for name, value in numbers.items():
         text = text.replace(name, str(value))
@@ -45,25 +48,36 @@ entry:
   ret i1 %plain
 }
 
-; Whether all are arrays, and some cannot be read in order.
+define internal i1 @is_array(ptr %a) {
+entry:
+  %type = call ptr @type(ptr %a)
+  %exact = icmp eq ptr %type, @PyArray_Type
+  ret i1 %exact
+}
+
+; Whether all are arrays or numbers, and some cannot be read in order.
 define internal i1 @can_be_copied(ptr %args, i64 %n) {
 entry:
   br label %next
 next:
-  %k = phi i64 [0, %entry], [%following, %array]
-  %odd = phi i1 [false, %entry], [%odder, %array]
+  %k = phi i64 [0, %entry], [%following, %fits]
+  %odd = phi i1 [false, %entry], [%odder, %fits]
   %more = icmp slt i64 %k, %n
   br i1 %more, label %look, label %end
 look:
   %a = call ptr @argument(ptr %args, i64 %k)
-  %type.at = getelementptr i8, ptr %a, i64 TYPE
-  %type = load ptr, ptr %type.at, align 8
-  %exact = icmp eq ptr %type, @PyArray_Type
-  br i1 %exact, label %array, label %no
+  %exact = call i1 @is_array(ptr %a)
+  br i1 %exact, label %array, label %other
 array:
   %plain = call i1 @is_plain(ptr %a)
-  %other = xor i1 %plain, true
-  %odder = or i1 %odd, %other
+  %strange = xor i1 %plain, true
+  br label %fits
+other:
+  %number = call i1 @is_number(ptr %a)
+  br i1 %number, label %fits, label %no
+fits:
+  %this = phi i1 [%strange, %array], [false, %other]
+  %odder = or i1 %odd, %this
   %following = add i64 %k, 1
   br label %next
 end:
@@ -72,9 +86,12 @@ no:
   ret i1 false
 }
 
-; The array itself, if it can be read in order and need not be another one.
+; A number, or an array that can be read in order and need not be another one, stays as it is.
 define internal ptr @straight(ptr %a, i1 %anew) {
 entry:
+  %exact = call i1 @is_array(ptr %a)
+  br i1 %exact, label %array, label %same
+array:
   %plain = call i1 @is_plain(ptr %a)
   %old = xor i1 %anew, true
   %stays = and i1 %plain, %old
@@ -103,7 +120,7 @@ end:
   ret void
 }
 
-define internal ptr @hand_on(ptr %slow.at, ptr %args, i64 %n, ptr %names) {
+define ptr @hand_on(ptr %slow.at, ptr %args, i64 %n, ptr %names) {
 entry:
   %slow = load ptr, ptr %slow.at, align 8
   call void @Py_IncRef(ptr %slow)
@@ -154,6 +171,11 @@ again:
   %computed = call ptr @copy_and_call(ptr %self, ptr %args, i64 %n, ptr %function, ptr null)
   ret ptr %computed
 slow:
+  %native = icmp eq ptr %self, null
+  br i1 %native, label %back, label %on
+back:
+  ret ptr null
+on:
   %answer = call ptr @hand_on(ptr %slow.at, ptr %args, i64 %n, ptr %names)
   ret ptr %answer
 }

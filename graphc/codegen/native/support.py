@@ -8,10 +8,12 @@ from functools import cache
 from graphc.codegen.native.array_layout import api_symbols
 from graphc.codegen.native.donation import DONATION_EXPORTS, donation_text
 from graphc.codegen.native.engine import Library, kept_object
+from graphc.codegen.native.extents import extents_text
 from graphc.codegen.native.memory import MEMORY_DECLARATIONS, MEMORY_EXPORTS, Handler, memory_text
+from graphc.codegen.native.numbers import NUMBERS_DECLARATIONS, numbers_text
 from graphc.codegen.native.refusal import REFUSAL_DECLARATIONS, refusal_text
 
-SUPPORT = ("take", "give", "new_array", "refused", *DONATION_EXPORTS)
+SUPPORT = ("take", "give", "new_array", "refused", "hand_on", "number", "rebind", *DONATION_EXPORTS)
 
 
 @cache
@@ -21,7 +23,7 @@ def support_symbols() -> dict[str, int]:
     capsule = handler.capsule()
     text = support_text()
     imports = api_symbols() | {"graphc.handler": id(capsule)}
-    library = Library(kept_object(text), (*MEMORY_EXPORTS, "refused", *DONATION_EXPORTS), imports)
+    library = Library(kept_object(text), [*dict.fromkeys((*MEMORY_EXPORTS, *SUPPORT))], imports)
     handler.fill({name: library[name] for name in MEMORY_EXPORTS})
     for owned in (library, handler, capsule):  # arrays may outlive everything else
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(owned))
@@ -29,5 +31,5 @@ def support_symbols() -> dict[str, int]:
 
 
 def support_text() -> str:
-    declarations = sorted({*MEMORY_DECLARATIONS, *REFUSAL_DECLARATIONS})
-    return "\n".join([*declarations, memory_text(), refusal_text(), donation_text()])
+    declarations = sorted({*MEMORY_DECLARATIONS, *NUMBERS_DECLARATIONS, *REFUSAL_DECLARATIONS})
+    return "\n".join([*declarations, memory_text(), numbers_text(), refusal_text(), donation_text(), extents_text()])
