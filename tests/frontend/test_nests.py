@@ -65,6 +65,7 @@ NESTS: dict[str, Any] = {
     "nothing inside": {"w": X, "none": None, "empty": (), "list": [], "dict": {}},
     "numbers": {"w": X, "rate": 0.5, "scalar": np.float32(2), "array": np.array(3)},
     "static": {"w": X, "n": 3, "mode": "text", "flag": True},
+    "keys of any kind": {None: X, (1, 2): X[0], False: X[1]},
     "ordered dict": OrderedDict(w=X, b={"b": X[0]}),
     "keys that are ints": {0: X, 10**20: X[0]},
     "deep": [[[[[[[[X]]]]]]]],
