@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from benchmarks import peers, report, tape, vector_maths
+from benchmarks import doors, peers, report, tape, vector_maths
 from benchmarks.check import complaint, reference
 from benchmarks.measure import interleaved
 from benchmarks.workloads import NOT_EXPRESSIBLE, WORKLOADS
 from graphc import eager
+from graphc.runtime.tree import flatten
 
 PROGRAMS = Path(peers.__file__).parent
 
@@ -108,3 +109,19 @@ def test_operations_of_the_tape(row):
     forward, backward = tape.calls(row, eager, 3, "float32")
     assert forward().requires_grad
     assert [g is None for g in backward()] == [g is None for g in backward()]
+
+
+@pytest.mark.parametrize("name", doors.JITTED)
+def test_doors_lead_to_the_same_sums(name):
+    door = doors.JITTED[name]
+    compiled = doors.in_turn(gx.jit(door.function, signature=door.signature), door)
+    for _ in range(2):
+        (found, nests), (wanted, others) = flatten(compiled()), flatten(doors.in_turn(door.function, door)())
+        assert nests == others
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_every_other_door_is_open():
+    for call in doors.others().values():
+        call(), call()

@@ -19,6 +19,7 @@ from graphc.runtime.feeds import FeedCheck
 from graphc.runtime.fetches import Fetches
 from graphc.runtime.parts import has_parts, part
 from graphc.runtime.run_graph import RunGraph, describe, run_graph
+from graphc.runtime.tree import LEAF
 from graphc.runtime.variables import Array, Variables
 
 
@@ -126,7 +127,7 @@ class Call:
         self.plan = plan
         container = _container(plan, fetches)
         entry = plan.entry(container or tuple)
-        has_door = is_native(entry) and has_parts(fetches.structure)
+        has_door = is_native(entry) and has_parts(fetches.structure, *[LEAF] * len(plan.check.names))
         self.entry = entry if has_door else None
         self.result = _result(plan, fetches) if has_door and not container else Whole()
         self.run: Callable[..., Any] = entry if container else _nested(plan, fetches, entry)

@@ -86,8 +86,8 @@ class Session:
     def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
         """A function of the arrays of `feeds`, for calls in a loop: `fast(a, b)` is `run(fetches, {x: a, y: b})`.
 
-        Where the fetches are one tensor, or a flat tuple or list, it is the native entry point itself.  It holds its
-        own code; one that neither reads nor writes variables outlives the session.
+        Where the fetches are one tensor, or a flat tuple or list, it is the native entry point itself, else a native
+        function around it.  It holds its own code; one that neither reads nor writes variables outlives the session.
         """
         return self._find(fetches, feeds).run
 

@@ -189,6 +189,15 @@ def test_keys_may_be_equal_strings_or_ints() -> None:
     assert g({tuple(i for i in (1, 2)): X, "b": Y})[0] == "slow"  # equal, but to say so would take other code
 
 
+@pytest.mark.parametrize("kind", [dict, OrderedDict])
+def test_keys_of_any_kind(kind: Any) -> None:
+    keys = None, 0.5, (1, 2), True
+    part = Nest(kind, keys, (Operand(), Operand(), Constant(None), Constant(1)))
+    made = door(*OPERANDS, result=Nest(kind, keys, (Result(0), Result(0), Constant(None), Constant(1))))(X, Y)
+    assert list(made) == list(keys) and made[None] is made[0.5]
+    np.testing.assert_array_equal(door(part)(made), X)
+
+
 def test_an_ordered_dict_has_an_order_of_its_own() -> None:
     f, value = door(nest(OrderedDict, *OPERANDS)), OrderedDict(a=X, b=Y)
     np.testing.assert_array_equal(f(value), X)

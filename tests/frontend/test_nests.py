@@ -65,6 +65,7 @@ NESTS: dict[str, Any] = {
     "nothing inside": {"w": X, "none": None, "empty": (), "list": [], "dict": {}},
     "numbers": {"w": X, "rate": 0.5, "scalar": np.float32(2), "array": np.array(3)},
     "static": {"w": X, "n": 3, "mode": "text", "flag": True},
+    "keys of any kind": {None: X, (1, 2): X[0], False: X[1]},
     "ordered dict": OrderedDict(w=X, b={"b": X[0]}),
     "keys that are ints": {0: X, 10**20: X[0]},
     "deep": [[[[[[[[X]]]]]]]],
@@ -96,6 +97,21 @@ def test_arguments_by_name_are_native_too(name: str) -> None:
         wanted = f(X, **named)
         assert_same(only_native(f, X, **named), wanted)
     assert_same(f(X, p=nest, scale=3.0), f(X, scale=3.0, p=nest))
+
+
+@pytest.mark.parametrize("name", NESTS)
+def test_where_the_layout_of_arrays_is_unknown_python_does_it_all(name: str) -> None:
+    with (
+        patch("graphc.codegen.native.entry.layout_is_known", return_value=False),
+        patch("graphc.frontend.jit.layout_is_known", return_value=False),
+    ):
+        f, nest = gx.jit(doubled), NESTS[name]
+        for _ in range(3):
+            assert_same(f(nest), doubled(nest))
+        scaled = gx.jit(lambda p, x, rate, *, scale: (doubled(p), x * rate * scale))
+        for rate in (0.5, 2.0):
+            assert_same(scaled(nest, X, rate, scale=np.float32(2)), (doubled(nest), X * rate * 2))
+        assert scaled.cache_size == 1
 
 
 def test_an_ordered_dict_in_another_order_is_another_nest() -> None:

@@ -111,40 +111,42 @@ def reader(positional: Sequence[Part], named: Sequence[Named]) -> Reader:
     return _Table(positional, named).bind("operands", 0, 0, Ignored())
 
 
+_NO_KEY = object()  # nor names: it has the address 0
+
+
 class _Table:
     """What the code in `walk` follows: a head, rows for the arguments, rows for the result."""
 
     def __init__(self, positional: Sequence[Part], named: Sequence[Named]) -> None:
         self._objects: list[Any] = []  # whose addresses are in it
-        arguments = [*((None, p) for p in positional), *named]
+        arguments = [*((_NO_KEY, p) for p in positional), *named]
         self._rows = [row for key, part in arguments for row in self._below(key, part, reading=True)]
         count = sum(row[0] == _Do.OPERAND for row in self._rows)
         assert count <= MOST_OPERANDS
         self._head = [len(positional), len(named), count, len(self._rows)]
 
     def keep(self, x: Any) -> int:
-        """The address of an object that lives as long as the table; nothing has the address 0."""
+        """The address of an object, which from now on lives as long as the table."""
         self._objects.append(x)
-        return 0 if x is None else id(x)
+        return 0 if x is _NO_KEY else id(x)
 
     def bind(self, name: str, entry: int, slow: int, result: Part) -> Callable[..., Any]:
         """A function of the code, which follows this table."""
-        rows = [*self._rows, *self._below(None, result, reading=False)]
+        rows = [*self._rows, *self._below(_NO_KEY, result, reading=False)]
         numbers = [entry, slow, *self._head, *(number for row in rows for number in row)]
         return built_in(name.encode(), _library()[name], np.array(numbers, np.int64), (_library(), self._objects))
 
     def _below(self, key: Any, part: Part, *, reading: bool) -> Iterator[tuple[int, int, int, int, int]]:
         match part:
             case Nest(kind, keys, parts):
-                names = 0 if reading else self.keep(_names(kind, keys))
+                names = self.keep(_NO_KEY if reading else _names(kind, keys))
                 yield _container(kind, reading), len(parts), self.keep(kind), names, self.keep(key)
                 for inner, child in zip(keys, parts, strict=True):
                     yield from self._below(inner, child, reading=reading)
             case Result(index, is_copied):
                 yield _Do.COPY if is_copied else _Do.RESULT, index, 0, 0, self.keep(key)
             case Handle(x) | Constant(x):
-                yield _LEAVES[type(part)], 0, id(x), 0, self.keep(key)
-                self.keep(x)
+                yield _LEAVES[type(part)], 0, self.keep(x), 0, self.keep(key)
             case _:
                 yield _LEAVES[type(part)], 0, 0, 0, self.keep(key)
 
@@ -189,7 +191,7 @@ def _names(kind: type[Any], keys: tuple[Any, ...]) -> Any:
     names."""
     if kind is dict:
         return dict.fromkeys(keys)
-    return keys if _container(kind, reading=False) is _Do.RECORD and not issubclass(kind, tuple) else None
+    return keys if _container(kind, reading=False) is _Do.RECORD and not issubclass(kind, tuple) else _NO_KEY
 
 
 @cache
