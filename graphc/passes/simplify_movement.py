@@ -124,6 +124,18 @@ def expand_of_expand(n: Node) -> Result:
 
 
 @rule(expand)
+def expand_of_merged(n: Node) -> Result:
+    """expand(reshape(expand(x))) along a new last axis -> reshape(expand(expand(x))): repeated along both at once"""
+    inner, shape = n.inputs[0], n.types[0].shape
+    x = operand(inner, reshape)
+    if x is None or x.op is not expand or shape[:-1] != inner.shape[:-1] or inner.shape[-1:] != (1,):
+        return None
+    if _without_ones(x.shape) == _without_ones(inner.shape):
+        return None
+    return reshape_to(expand_to(reshape_to(x, (*x.shape, 1)), (*x.shape, shape[-1])), shape)
+
+
+@rule(expand)
 def expand_of_leading_ones(n: Node) -> Result:
     """expand(reshape(x)), where the reshape puts extents of 1 in front -> expand(x)"""
     inner = n.inputs[0]

@@ -11,7 +11,7 @@ from codegen.rechunk import in_small_chunks
 from graphc.codegen.lower import lower
 from graphc.codegen.nest import interp, monoids
 from graphc.codegen.nest.cluster import Cluster
-from graphc.codegen.nest.loops import Fold, Get, Let, Loop, Merge, Prefetch, parts, statements
+from graphc.codegen.nest.loops import Fold, Get, Let, LoadTuple, Loop, Merge, Prefetch, StoreTuple, parts, statements
 from graphc.codegen.schedule import Plan, schedule
 from graphc.codegen.schedule.reductions import BLOCK
 from graphc.codegen.schedule.tile import TILE
@@ -156,10 +156,11 @@ def _code(s):
 
 @pytest.mark.parametrize("name", cases.CASES)
 def test_code_size_is_bounded(name):
-    """All copies of a body together stay in proportion to the nest as it was lowered."""
+    """All copies of a body together stay in proportion to the nest as it was lowered; squares take eight rows each."""
     naive = lower(cases.cluster_of(cases.CASES[name], 64, 64, False))
     before, after = (sum(code(p.body) for p in k.phases) for k in (naive, schedule(naive)))
-    assert after <= 7 * before
+    squares = any(isinstance(s, LoadTuple | StoreTuple) for p in schedule(naive).phases for s in statements(p.body))
+    assert after <= (24 if squares else 7) * before
 
 
 def test_deep_chains_are_not_copied():

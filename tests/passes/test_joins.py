@@ -142,3 +142,41 @@ def test_a_stack_of_steps_takes_no_storage_beside_the_result():
     np.testing.assert_allclose(compiled(x, w), steps(x, w), rtol=1e-12)
     assert compiled.compile(x, w).peak_bytes() == 0
     assert len(compiled.compile(x, w).stages.fusion.groups) == 20
+
+
+def test_stacks_of_stacks_are_written_by_one_kernel():
+    """Rows of a matrix for each of many points, put together item by item."""
+
+    def inverse(m):
+        a, b, c, d = m[:, 0, 0], m[:, 0, 1], m[:, 1, 0], m[:, 1, 1]
+        rows = [np.stack([d, -b], axis=1), np.stack([-c, a], axis=1)]
+        return np.stack(rows, axis=1) / (a * d - b * c)[:, None, None]
+
+    def twice(x, y):
+        inner = np.stack([np.cos(x), np.sin(y)], axis=1)
+        return np.stack([inner, np.stack([x * y, x + y], axis=1)], axis=2), inner
+
+    m = np.random.default_rng(0).standard_normal((70, 2, 2)) + 4 * np.eye(2)
+    assert len(fusion_of(inverse, m).groups) == 1
+    np.testing.assert_allclose(gx.jit(inverse)(m), np.linalg.inv(m), rtol=1e-12)
+    x, y = m[:, 0].T
+    assert copies(fusion_of(twice, x.copy(), y.copy())) == 0
+    for got, want in zip(gx.jit(twice)(x, y), twice(x, y), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def test_a_chain_of_cross_products_is_one_kernel():
+    def cross(a, b):
+        parts = [a[:, i] * b[:, j] - a[:, j] * b[:, i] for i, j in ((1, 2), (2, 0), (0, 1))]
+        return np.stack(parts, axis=1)
+
+    def chain(a, b):
+        c = 2 * cross(a, b) + b * 3
+        d = cross(a, c)
+        return d / np.sqrt((d * d).sum(axis=1, keepdims=True)) + c
+
+    a, b = np.random.default_rng(0).standard_normal((2, 100, 3))
+    assert len(fusion_of(chain, a, b).groups) == 1
+    np.testing.assert_allclose(gx.jit(chain)(a, b), chain(a, b), rtol=1e-11)
+    gradient = gx.grad(lambda a, b: chain(a, b).sum())
+    np.testing.assert_allclose(gx.jit(gradient)(a, b), gradient(a, b), rtol=1e-9, atol=1e-10)

@@ -23,6 +23,7 @@ NEAR, FAR = 1.0, 2.0  # vector instructions per item of an access with a short s
 SCATTER, ACCUMULATE = 1.5, 4.0  # how much dearer that is for a write
 GUARD = 2.0  # vector instructions of a guard that varies: a comparison, and a load or store with a mask
 BETTER = 0.8  # another axis must be that much cheaper than the last
+TIE = 1.02  # of axes as cheap as that beside the cheapest it is the innermost
 
 
 def normalise(cluster: Cluster) -> Cluster:
@@ -112,7 +113,7 @@ def _vector_axis(cluster: Cluster) -> str | None:
         return None
     price = {a: _price(cluster, a) for a in cluster.axes}
     last = list(cluster.axes)[-1]
-    best = min(price, key=lambda a: price[a])
+    best = next(a for a in reversed(price) if price[a] <= TIE * min(price.values()))
     return best if price[best] < BETTER * price[last] else None
 
 

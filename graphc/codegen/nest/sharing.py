@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphc.codegen.nest.loops import Body, Kernel, Load, Loop, Stmt, Store, parts, touched
+from graphc.ir.poly import Poly
 from graphc.records import dataclass
 
 
@@ -27,28 +28,32 @@ def overwritable(kernel: Kernel) -> Iterator[tuple[str, str]]:
     for t in _touches(kernel):
         touches[t.buffer].append(t)
     for out in (b for b in kernel.buffers if b.role == "out" and b.alias is None):
-        store = _single_store(touches[out.name], kernel)
-        for b in kernel.buffers if store else ():
-            if b.role == "in" and b.dtype == out.dtype and all(_is_before(t, store) for t in touches[b.name]):
+        stores = _plain_stores(touches[out.name], kernel)
+        for b in kernel.buffers if stores else ():
+            if b.role == "in" and b.dtype == out.dtype and all(_is_before(t, stores) for t in touches[b.name]):
                 yield out.name, b.name
 
 
-def _single_store(touches: list[_Touch], kernel: Kernel) -> _Touch | None:
-    """The one statement that writes an output, if it does so once per element, each by the chunk that it belongs to."""
-    if len(touches) != 1:
-        return None
-    (t,) = touches
-    if not isinstance(t.stmt, Store) or t.stmt.indices or t.stmt.guards:
-        return None
+def _plain_stores(touches: list[_Touch], kernel: Kernel) -> dict[Poly, _Touch]:
+    """The statements that write an output, by their places, if they write to each once, by the chunk it belongs to.
+
+    Empty if they do not, or are not side by side in one loop.
+    """
+    stores = {t.stmt.at: t for t in touches if isinstance(t.stmt, Store) and not (t.stmt.indices or t.stmt.guards)}
+    together = len(stores) == len(touches) and len({(t.when[0], t.loops) for t in touches}) == 1
+    return stores if together and all(_is_once(at, t, kernel) for at, t in stores.items()) else {}
+
+
+def _is_once(at: Poly, t: _Touch, kernel: Kernel) -> bool:
     chunk = kernel.phases[t.when[0]].chunk
-    return t if t.loops <= t.stmt.at.names and (chunk is None or chunk.axis in t.loops) else None
+    return t.loops <= at.names and (chunk is None or chunk.axis in t.loops)
 
 
-def _is_before(t: _Touch, store: _Touch | None) -> bool:
-    """A load of the very element, that comes first wherever both are in one loop."""
-    assert store is not None and isinstance(store.stmt, Store)
-    same = isinstance(t.stmt, Load) and not t.stmt.indices and t.stmt.at == store.stmt.at
-    return same and t.when < store.when
+def _is_before(t: _Touch, stores: dict[Poly, _Touch]) -> bool:
+    """A load of an element that is written, which comes before all that are, wherever they are in one loop."""
+    if not isinstance(t.stmt, Load) or t.stmt.indices or t.stmt.at not in stores:
+        return False
+    return t.when < min(s.when for s in stores.values())
 
 
 def _touches(kernel: Kernel) -> Iterator[_Touch]:

@@ -25,7 +25,7 @@ from graphc.codegen.nest.loops import (
     Store,
     substitute,
 )
-from graphc.codegen.schedule.weight import LIMIT, STRIDED, weight
+from graphc.codegen.schedule.weight import LIMIT, weight
 from graphc.ir.poly import Poly
 from graphc.records import dataclass, replace
 
@@ -37,9 +37,8 @@ def several_rows(s: Loop, columns: Loop, ahead: int) -> Loop:
 
     What is stored `ahead` columns later is asked for.
     """
-    body = (*s.body[:-1], *columns.body)
-    count, light = MOST, weight(columns) - sum(STRIDED for x in body if isinstance(x, Load | Store))
-    while count > 1 and count * light > LIMIT:
+    body, count = (*s.body[:-1], *columns.body), MOST
+    while count > 1 and count * _weight(columns) > LIMIT:
         count //= 2
     if count == 1:
         return s
@@ -48,6 +47,12 @@ def several_rows(s: Loop, columns: Loop, ahead: int) -> Loop:
     copies.sort(key=lambda x: isinstance(x, Store))
     hints = _hints(copies, columns.var, ahead)
     return replace(s, step=count, body=(replace(columns, body=(*hints, *copies)),), rest=s)
+
+
+def _weight(columns: Loop) -> int:
+    """Vector instructions for a row, one for an access."""
+    accesses = [x for x in columns.body if isinstance(x, Load | Store)]
+    return len(accesses) + weight(replace(columns, body=tuple(x for x in columns.body if x not in accesses)))
 
 
 def _hints(body: list[Stmt], column: str, ahead: int) -> Iterator[Prefetch]:
