@@ -142,13 +142,15 @@ def _in_two_parts(b: Builder, x: Operand) -> Reduced:
 
 
 def _in_short_parts(b: Builder, x: Operand) -> Reduced:
-    """The second part of pi/2 is so short that its multiple is exact too."""
-    head, middle, tail = c.HALF_PI_SHORT
+    """The second part of pi/2 is so short that its multiple is exact too; next to a multiple of pi/2 so is `second`."""
+    head, middle, tail, end = c.HALF_PI_SHORT
     t, n = rounded(b, x, TWO_OVER_PI)
     first = b.fma(n, -head, x)
     second = b.fma(n, -middle, first)
     lost = b.fma(n, -middle, b.xsub(first, second))
-    return b.bits(t), *add_exactly(b, second, b.fma(n, -tail, lost))
+    r = b.fma(n, -tail, second)
+    low = b.fma(n, -tail, b.xsub(second, r))
+    return b.bits(t), r, b.xadd(low, b.fma(n, -end, lost))
 
 
 def _reduce_in_double(b: Builder, x: Operand) -> Reduced:
