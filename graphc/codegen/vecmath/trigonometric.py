@@ -102,6 +102,16 @@ def sine_of_quarter(b: Builder, n: Operand, r: Operand) -> Operand:
     return b.real(b.xor(b.bits(value), sign))
 
 
+def precise_sine_and_cosine(b: Builder, r: Operand, low: Operand) -> tuple[Operand, Operand]:
+    """sin(r + low) and cos(r + low) for |r| <= pi/4: their largest terms are added last, rounded once."""
+    square, error = multiply_exactly(b, r, r)
+    cubic = b.mul(b.mul(square, r), horner(b, square, c.SIN[r.dtype]))
+    sine = b.xadd(r, b.xadd(cubic, b.fma(b.mul(square, -0.5), low, low)))
+    start, lost = add_exactly(b, 1.0, b.mul(square, -0.5))
+    bend = b.fma(b.mul(square, square), horner(b, square, c.COS[r.dtype]), b.fma(error, -0.5, lost))
+    return sine, b.xadd(start, b.fma(b.neg(r), low, bend))
+
+
 def reduce_half_turns(b: Builder, x: Operand) -> Reduced:
     """(n, r, low): pi x less whole half turns is n pi/2 + r + low, |r| <= pi/4; r is 0 for an integer x, n even."""
     left = b.xsub(x, b.rint(x))
