@@ -25,7 +25,9 @@ from benchmarks.machine import describe
 from benchmarks.measure import Call, interleaved
 from benchmarks.worker import restrict
 from graphc.codegen.vecmath import ULP
+from graphc.ir.ops import gamma
 from graphc.numpy import special
+from graphc.numpy.pytorch import networks
 
 Function = Callable[..., Any]
 Interval = tuple[float, float]
@@ -44,11 +46,12 @@ class Row:
     torch: str | Function
     operands: tuple[Interval, ...]
     dtypes: tuple[str, ...] = FLOATS
+    is_own: bool = False
 
     @property
     def in_numpy(self) -> bool:
         """Whether NumPy has the function: what is no ufunc of NumPy or operator of Python is graphc's."""
-        return not getattr(self.function, "__module__", "").startswith("graphc")
+        return not self.is_own and not getattr(self.function, "__module__", "").startswith("graphc")
 
 
 def _ufunc(name: str, *operands: Interval, torch: str = "", dtypes: tuple[str, ...] = FLOATS) -> Row:
@@ -68,6 +71,17 @@ def _cast(dtype: str, torch: str) -> Row:
     return Row(f"astype({dtype})", lambda x: x.astype(dtype), torch, ((-99, 99),))
 
 
+def _gelu_by_tanh(x: Any) -> Any:
+    return special.gelu(x, approximate=True)
+
+
+def _gelu_by_tanh_of_torch(x: Any) -> Any:
+    import torch
+
+    return torch.nn.functional.gelu(x, approximate="tanh")
+
+
+_ROUNDINGS = (("rint", "round"), ("floor", "floor"), ("ceil", "ceil"), ("trunc", "trunc"))
 _MIDDLE, _POSITIVE, _UNIT = (-9, 9), (0.1, 9), (-0.999, 0.999)
 ROWS = [
     *(_ufunc(name, _MIDDLE) for name in ("exp", "exp2", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh")),
@@ -81,16 +95,25 @@ ROWS = [
     Row("erfc", special.erfc, "special.erfc", ((-4, 4),)),
     Row("gammaln", special.gammaln, "lgamma", (_POSITIVE,)),
     Row("digamma", special.digamma, "digamma", (_POSITIVE,)),
+    Row("trigamma", gamma.trigamma, lambda x: x.polygamma(1), (_POSITIVE,)),
     Row("sigmoid", special.expit, "sigmoid", (_MIDDLE,)),
     Row("softplus", special.softplus, "nn.functional.softplus", (_MIDDLE,)),
     Row("gelu", special.gelu, "nn.functional.gelu", (_MIDDLE,)),
+    Row("gelu, tanh", _gelu_by_tanh, _gelu_by_tanh_of_torch, (_MIDDLE,), is_own=True),
+    Row("mish", networks.mish, "nn.functional.mish", (_MIDDLE,)),
+    Row("elu", special.elu, "nn.functional.elu", (_MIDDLE,)),
+    Row("log_sigmoid", special.log_expit, "nn.functional.logsigmoid", (_MIDDLE,)),
+    Row("ndtr", special.ndtr, "special.ndtr", ((-4, 4),)),
+    Row("entr", special.entr, "special.entr", (_POSITIVE,)),
+    Row("xlogy", special.xlogy, "special.xlogy", (_MIDDLE, _POSITIVE)),
     Row("silu", special.silu, "nn.functional.silu", (_MIDDLE,)),
     Row("logit", special.logit, "logit", ((0.01, 0.99),)),
+    Row("sinc", np.sinc, "sinc", (_MIDDLE,)),
     _ufunc("power", _POSITIVE, (-3, 3), torch="pow"),
     *map(_power, (2, 3, 0.5, 1.5, -0.5, -1, -1.5, -2, 2.3)),
-    *(_ufunc(name, _MIDDLE, _MIDDLE) for name in ("arctan2", "hypot", "logaddexp", "copysign")),
+    *(_ufunc(name, _MIDDLE, _MIDDLE) for name in ("arctan2", "hypot", "logaddexp", "logaddexp2", "copysign")),
     *(row for name in ("floor_divide", "remainder", "fmod") for row in _division(name)),
-    *(_ufunc(name, _MIDDLE, torch=torch) for name, torch in (("rint", "round"), ("floor", "floor"))),
+    *(_ufunc(name, _MIDDLE, torch=torch) for name, torch in _ROUNDINGS),
     _cast("int32", "Tensor.int"),
     _cast("int64", "Tensor.long"),
 ]

@@ -368,7 +368,7 @@ def short_parts(x: Real, *bits: int) -> list[float]:
 
 def constants_text() -> Iterator[str]:
     """Numbers in parts, head first; sums of the parts are good to more digits than one number holds."""
-    yield f"HALF_PI_SHORT: Final[Parts] = (\n{wrapped(short_parts(mp.pi / 2, 24, 8, 24), '    ')}\n)\n"
+    yield f"HALF_PI_SHORT: Final[Parts] = (\n{wrapped(short_parts(mp.pi / 2, 24, 8, 24, 24), '    ')}\n)\n"
     for name, value, single_bits, double_bits in CONSTANTS:
         yield f"{name}: Final[dict[str, Parts]] = {{"
         for dtype, bits in (("f32", single_bits), ("f64", double_bits)):

@@ -254,6 +254,17 @@ def test_tables_and_exponents_of_avx512() -> None:
         assert f"getexp.p{'s' if dtype == 'f32' else 'd'}" in _text(b, b.getexp(x))
 
 
+@pytest.mark.parametrize(("dtype", "lanes"), [("f32", 16), ("f64", 8)])
+def test_what_replaces_special_values_is_coded_in_four_bits_a_kind(dtype: str, lanes: int) -> None:
+    if "avx512" not in host().features:
+        pytest.skip("this target has no AVX-512")
+    b = Builder(host().features)
+    value, x = b.number(1.0, dtype, lanes), b.number(0.0, dtype, lanes)
+    text = _text(b, b.fixup(value, x, zero="-inf", infinity="x", negative="nan"))
+    assert "mask.fixupimm" in text
+    assert f"{0x0_3_1_0_0_4_0_0}" in text  # kinds from the right: NaNs, zero, one, infinities, negative, positive
+
+
 def _text(b: Builder, v: Any) -> str:
     return next(line for line in b.here.lines if line.startswith(f"{v.text} ="))
 

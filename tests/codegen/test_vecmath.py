@@ -326,7 +326,7 @@ WORST = {  # where running through blocks of floats, or very many random ones, f
     "log2": [0.7382440567016602, 0.7499509618650237],
     "log10": [0.3610341250896454, 0.9675229445135409],
     "log1p": [0.4237688183784485, 0.03160368814352621],
-    "tan": [86195.09375, 8208.1962890625, 1.0875760676008444e19],
+    "tan": [78172.25, 252.89820861816406, 52516.43359375, 86195.09375, 8208.1962890625, 1.0875760676008444e19],
     "sin": [2.483668772058287e29, 4.549734640817437e40],
     "cos": [1946879232.0, 14.95963511178217],
     "asin": [0.5171194076538086, 0.5034607595998313],
@@ -357,7 +357,7 @@ def test_hard_arguments(name, dtype, features):
 def test_powers_at_both_ends_of_the_range(dtype, features):
     """Of bases next to 1, whose logarithms have the largest relative errors, times exponents that show them."""
     r, t = np.random.default_rng(12), numpy_dtype(dtype)
-    bases = 1 + r.uniform(-0.02, 0.02, 20000).astype(t)
+    bases = (1 + r.choice([-1, 1], 20000) * r.uniform(1e-4, 0.02, 20000)).astype(t)
     most = 130 if dtype == "f32" else 1030
     exponents = (r.choice([-1, 1], 20000) * r.uniform(0.9, 1.01, 20000) * most / np.log2(bases.astype("f8"))).astype(t)
     error = ulps(native("pow", features, bases, exponents), reference("pow", bases, exponents))

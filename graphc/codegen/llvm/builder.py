@@ -32,7 +32,7 @@ Argument: TypeAlias = "Operand | float"
 Slow: TypeAlias = "Callable[..., Sequence[Operand]]"
 VECTOR_BYTES = 64
 _KINDS = ("quiet_nan", "signaling_nan", "zero", "one", "minus_infinity", "infinity", "negative", "positive")
-_RESPONSES = ("value", "x", "quiet x", "nan", "-inf", "inf", "signed inf", "-zero", "zero")
+_RESPONSES = ("value", "x", "quiet x", "nan", "-inf", "inf", "signed inf", "minus zero", "zero")
 _LOGIC = {"add": "or", "mul": "and", "and": "and", "or": "or", "xor": "xor"}  # arithmetic of booleans, as in NumPy
 
 
@@ -350,10 +350,6 @@ class Builder(Writer):
     def rsqrt14(self, x: Operand) -> Operand:
         """1 / sqrt(x) to 14 bits; exact where that is 0 or infinite, NaN below 0, subnormals included."""
         return self._x86(f"rsqrt14.{'ps' if x.dtype == 'f32' else 'pd'}.512", x, x, x, _every_lane(x))
-
-    def rcp14(self, x: Operand) -> Operand:
-        """1 / x to 14 bits; infinite at 0, 0 at infinity."""
-        return self._x86(f"rcp14.{'ps' if x.dtype == 'f32' else 'pd'}.512", x, x, x, _every_lane(x))
 
     def fixup(self, value: Operand, x: Operand, **cases: str) -> Operand:
         """`value`, but what the cases say where x is of their kind: `zero="-inf"`, `negative="nan"` ... (VFIXUPIMM)."""

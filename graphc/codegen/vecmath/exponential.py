@@ -64,14 +64,8 @@ def exp_parts(b: Builder, x: Operand, low: Operand | None = None) -> Scaled:
 
 
 def _halves(b: Builder, x: Operand, low: Operand | None) -> Scaled:
-    """x - n head is exact; what else r is made of enters after the polynomial, unrounded."""
-    head, tail, _ = c.LN2[x.dtype]
-    n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])[1]
-    first = b.fma(n, -head, x)
-    correction = b.mul(n, tail) if low is None else b.fma(n, tail, b.neg(low))
-    r = b.xsub(first, correction)
-    rest = b.fma(b.mul(r, r), polynomial(b, r, c.EXP[x.dtype]), b.neg(correction))
-    return n, b.const(1.0, x), b.xadd(first, rest)
+    _, n, p = _minus_one(b, x, low)
+    return n, b.const(1.0, x), p
 
 
 def _sixteenths(b: Builder, x: Operand, low: Operand | None) -> Scaled:
@@ -106,11 +100,12 @@ def _from_table(b: Builder, t: Operand, n: Operand, p: Operand) -> Scaled:
     return n, head, b.fma(head, p, b.table(b.bits(t), tables.EXP2_TAIL))
 
 
-def _minus_one(b: Builder, x: Operand) -> tuple[Operand, Operand, Operand]:
+def _minus_one(b: Builder, x: Operand, low: Operand | None = None) -> tuple[Operand, Operand, Operand]:
     """(magic + n, n, e^r - 1)."""
     head, tail, _ = c.LN2[x.dtype]
     t, n = rounded(b, x, c.INVERSE_LN2[x.dtype][0])
     r = b.fma(n, -tail, b.fma(n, -head, x))
+    r = r if low is None else b.add(r, low)
     return t, n, b.fma(b.mul(r, r), polynomial(b, r, c.EXP[x.dtype]), r)
 
 

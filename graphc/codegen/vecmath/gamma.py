@@ -16,7 +16,7 @@ from graphc.codegen.vecmath import coefficients as c
 from graphc.codegen.vecmath.forms import INF, NAN, multiply_exactly, polynomial, sum_exactly
 from graphc.codegen.vecmath.logarithm import log, short_log, split
 from graphc.codegen.vecmath.logarithm_in_parts import log_of_parts
-from graphc.codegen.vecmath.trigonometric import reduce_half_turns, sine_of_quarter, tangent_of_quarter
+from graphc.codegen.vecmath.trigonometric import precise_sine_and_cosine, reduce_half_turns, sine_of_quarter
 
 if TYPE_CHECKING:
     from graphc.codegen.llvm.builder import Builder
@@ -125,10 +125,29 @@ def _near_root(b: Builder, x: Operand, digits: str) -> Operand:
 
 
 def _reflect_digamma(b: Builder, x: Operand, other: Operand) -> tuple[Operand]:
-    """psi(1 - x) - pi cot(pi x), the cotangent being minus the tangent a quarter further."""
-    n, r, low = reduce_half_turns(b, x)
-    value = b.fma(tangent_of_quarter(b, b.add(n, 1), r, low), math.pi, other)
+    """psi(1 - x) - pi cot(pi x), rounded once from a cotangent in two parts."""
+    sine, cosine = _of_half_turns(b, x)
+    cotangent, rest = _quotient(b, cosine, 0.0, sine)
+    head, tail, _ = c.PI["f64"]
+    product, error = multiply_exactly(b, cotangent, head)
+    total, lost = sum_exactly(b, other, b.neg(product))
+    small = b.fma(cotangent, tail, b.fma(rest, head, error))
+    value = b.select(b.lt(b.abs(product), INF), b.xadd(total, b.xsub(lost, small)), total)
     return (b.select(b.eq(b.rint(x), x), NAN, value),)
+
+
+def _of_half_turns(b: Builder, x: Operand) -> Pair:
+    """(sin(pi x), cos(pi x)), but for a sign that both may have lost; each rounded little more than once."""
+    n, r, low = reduce_half_turns(b, x)
+    sine, cosine = precise_sine_and_cosine(b, r, low)
+    odd = b.ne(b.and_(n, 1), 0)
+    return b.select(odd, cosine, sine), b.select(odd, b.neg(sine), cosine)
+
+
+def _quotient(b: Builder, x: Operand, low: float, y: Operand) -> Pair:
+    """(x + low) / y in two parts."""
+    quotient = b.div(x, y)
+    return quotient, b.div(b.xadd(b.fma(b.neg(quotient), y, x), low), y)
 
 
 # ------------------------------------------------------------------------------------------------------------ trigamma
@@ -152,7 +171,11 @@ def _trigamma_tail(b: Builder, x: Operand, digits: str) -> Operand:
 
 
 def _reflect_trigamma(b: Builder, x: Operand, other: Operand) -> tuple[Operand]:
-    """pi^2 / sin^2(pi x) - psi'(1 - x)"""
-    n, r, _ = reduce_half_turns(b, x)
-    ratio = b.div(math.pi, sine_of_quarter(b, n, r))
-    return (b.fma(ratio, ratio, b.neg(other)),)
+    """(pi / sin(pi x))^2 - psi'(1 - x), the quotient in two parts; infinite where the sine is 0."""
+    sine, _ = _of_half_turns(b, x)
+    head, tail, _ = c.PI["f64"]
+    ratio, rest = _quotient(b, b.const(head, x), tail, sine)
+    square, error = multiply_exactly(b, ratio, ratio)
+    small = b.fma(b.add(ratio, ratio), rest, error)
+    value = b.xadd(b.xsub(square, other), small)
+    return (b.select(b.lt(square, INF), value, b.xsub(square, other)),)

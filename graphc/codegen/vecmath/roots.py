@@ -10,14 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.codegen.vecmath import coefficients as c
-from graphc.codegen.vecmath.forms import INF, at_most, layout, multiply_exactly, polynomial, rounded, scale
+from graphc.codegen.vecmath.forms import INF, layout, multiply_exactly, polynomial, rounded, scale
 from graphc.codegen.vecmath.logarithm import split
 
 if TYPE_CHECKING:
     from graphc.codegen.llvm.builder import Builder
     from graphc.codegen.llvm.writer import Operand
 
-HUGE = {"f32": 2.0**64, "f64": 2.0**512}  # instead of the infinite 1 / sqrt(0): 0 times it is 0
 EXACT_FROM = {"f32": 2.0**-100, "f64": 2.0**-960}  # below, what is left of x would be rounded
 
 
@@ -28,9 +27,8 @@ def sqrt(b: Builder, x: Operand) -> Operand:
     """The square root, rounded correctly; NaN below 0, -0 for -0."""
     if not b.wide(x):
         return b.intrinsic("sqrt", x)
-    ordinary = b.and_(b.ge(x, EXACT_FROM[x.dtype]), b.lt(x, INF))
-    hard = b.and_(b.not_(ordinary), b.ne(x, 0.0))
-    return b.rarely(hard, [_by_estimate(b, x, _bounded_estimate(b, x))], _by_instruction, x)[0]
+    hard = b.and_(b.gt(x, 0.0), b.lt(x, EXACT_FROM[x.dtype]))
+    return b.rarely(hard, [_by_estimate(b, x)], _by_instruction, x)[0]
 
 
 def quick_sqrt(b: Builder, x: Operand) -> Operand:
@@ -40,25 +38,22 @@ def quick_sqrt(b: Builder, x: Operand) -> Operand:
     """
     if x.dtype == "f32" or not b.wide(x):
         return b.intrinsic("sqrt", x)
-    return _by_estimate(b, x, _bounded_estimate(b, x))
-
-
-def _bounded_estimate(b: Builder, x: Operand) -> Operand:
-    return at_most(b, b.abs(b.rsqrt14(x)), HUGE[x.dtype])
+    return _by_estimate(b, x)
 
 
 def _by_instruction(b: Builder, x: Operand) -> tuple[Operand]:
     return (b.intrinsic("sqrt", x),)
 
 
-def _by_estimate(b: Builder, x: Operand, estimate: Operand) -> Operand:
+def _by_estimate(b: Builder, x: Operand) -> Operand:
     """Goldschmidt's iteration: root and half, which stands for 1 / (2 root), share their corrections."""
+    estimate = b.rsqrt14(x)
     root, half = b.xmul(x, estimate), b.xmul(estimate, 0.5)
     for _ in range(1 if x.dtype == "f32" else 2):
         error = b.fma(b.neg(half), root, 0.5)
         root, half = b.fma(root, error, root), b.fma(half, error, half)
     left = b.fma(b.neg(root), root, x)
-    return b.fma(left, half, root)
+    return b.fixup(b.fma(left, half, root), x, zero="x", infinity="x")
 
 
 def rsqrt(b: Builder, x: Operand) -> Operand:

@@ -102,6 +102,16 @@ def sine_of_quarter(b: Builder, n: Operand, r: Operand) -> Operand:
     return b.real(b.xor(b.bits(value), sign))
 
 
+def precise_sine_and_cosine(b: Builder, r: Operand, low: Operand) -> tuple[Operand, Operand]:
+    """sin(r + low) and cos(r + low) for |r| <= pi/4: their largest terms are added last, rounded once."""
+    square, error = multiply_exactly(b, r, r)
+    cubic = b.mul(b.mul(square, r), horner(b, square, c.SIN[r.dtype]))
+    sine = b.xadd(r, b.xadd(cubic, b.fma(b.mul(square, -0.5), low, low)))
+    start, lost = add_exactly(b, 1.0, b.mul(square, -0.5))
+    bend = b.fma(b.mul(square, square), horner(b, square, c.COS[r.dtype]), b.fma(error, -0.5, lost))
+    return sine, b.xadd(start, b.fma(b.neg(r), low, bend))
+
+
 def reduce_half_turns(b: Builder, x: Operand) -> Reduced:
     """(n, r, low): pi x less whole half turns is n pi/2 + r + low, |r| <= pi/4; r is 0 for an integer x, n even."""
     left = b.xsub(x, b.rint(x))
@@ -142,13 +152,15 @@ def _in_two_parts(b: Builder, x: Operand) -> Reduced:
 
 
 def _in_short_parts(b: Builder, x: Operand) -> Reduced:
-    """The second part of pi/2 is so short that its multiple is exact too."""
-    head, middle, tail = c.HALF_PI_SHORT
+    """The second part of pi/2 is so short that its multiple is exact too; next to a multiple of pi/2 so is `second`."""
+    head, middle, tail, end = c.HALF_PI_SHORT
     t, n = rounded(b, x, TWO_OVER_PI)
     first = b.fma(n, -head, x)
     second = b.fma(n, -middle, first)
     lost = b.fma(n, -middle, b.xsub(first, second))
-    return b.bits(t), *add_exactly(b, second, b.fma(n, -tail, lost))
+    r = b.fma(n, -tail, second)
+    low = b.fma(n, -tail, b.xsub(second, r))
+    return b.bits(t), r, b.xadd(low, b.fma(n, -end, lost))
 
 
 def _reduce_in_double(b: Builder, x: Operand) -> Reduced:
