@@ -87,11 +87,11 @@ class Footprint:
 
 
 def footprint(
-    node: Node, anchors: Collection[int], parts: Mapping[int, Collection[int]] = MappingProxyType({})
+    node: Node, anchors: Collection[int], parts: Mapping[int, Collection[int]] = MappingProxyType({}), again: str = ""
 ) -> Footprint:
-    """Record what an anchor reads."""
+    """Record what an anchor reads; `again` tells the axes of a second computation from those of the first."""
     shape = node.types[0].shape
-    names = tuple(None if e == 1 else f"{AXIS}{node.id}_{k}" for k, e in enumerate(shape))
+    names = tuple(None if e == 1 else f"{AXIS}{node.id}{again}_{k}" for k, e in enumerate(shape))
     extents = {a: e for a, e in zip(names, shape, strict=True) if a is not None}
     space = Footprint(node, names, extents=extents, parts=parts)
     recorder = _Recorder(space, anchors)

@@ -8,15 +8,17 @@ lies between them, and when one loop order suits both.  Each refusal keeps its r
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
+from graphc.passes.axes import Axes
 from graphc.passes.draft import Draft, draft_of, joined
 from graphc.passes.loop_order import merge_orders, preferred_order
 from graphc.passes.parts import Part, parts_of
+from graphc.passes.recompute import computed_again, is_far, read_price, store_price
 from graphc.passes.slices import Slice, find_slices
 from graphc.records import dataclass
 
@@ -80,10 +82,7 @@ class _Fuser:
         self.drafts: dict[int, Draft] = {}  # by number; a merged group keeps the number of one part
         self.number: dict[int, int] = {}  # node -> number of its group
         self.spaces: dict[int, Footprint] = {}  # node -> what it reads
-        self.same: dict[str, str] = {}  # union-find over axes, the smaller class under the larger one
-        self.sizes: dict[str, int] = {}  # of the class of an axis that stands for it, where it has others
-        self.trail: list[str] = []  # keys of `same` in the order in which they came, to take them back
-        self.extents: dict[str, Size] = {}
+        self.axes = Axes()
         self.read_by: dict[int, list[int]] = {}  # node -> nodes, of those that have a group by now
         self.users = _users(graph, self.anchors)
         self.slices = find_slices(graph, self.anchors)
@@ -103,6 +102,8 @@ class _Fuser:
         self._sink()
         self._merge_siblings()
         self._join_in_place()
+        if any(map(is_far, self._stored())):
+            self._compute_again()
         groups = tuple(self._finish())
         return Fusion(self.graph, groups, frozenset(self.anchors), self.reasons, self.slices)
 
@@ -111,7 +112,7 @@ class _Fuser:
     def _place(self, space: Footprint) -> None:
         """Open a group for a node, then merge it with the groups it reads, the latest first."""
         node = space.node
-        self.extents.update(space.extents)
+        self.axes.extents.update(space.extents)
         self.spaces[node.id] = space
         for k in sorted(space.sources):
             self.read_by.setdefault(k, []).append(node.id)
@@ -138,10 +139,10 @@ class _Fuser:
         reason = self._kinds(a, b) or self._between(mine, other)
         if reason:
             return reason
-        mark = len(self.trail)
+        mark = self.axes.mark
         reason = self._align(a, b, side_by_side)
         if reason:
-            self._take_back(mark)
+            self.axes.take_back(mark)
             return reason
         self._join(mine, other)
         return ""
@@ -154,7 +155,7 @@ class _Fuser:
         below = (a.below | b.below) & ~parts
         is_news = self._is_read(gone, kept) or (below & ~a.below and self._is_read(kept, gone))
         del self.drafts[gone]
-        self.drafts[kept] = joined(a, b, self._find, below)
+        self.drafts[kept] = joined(a, b, self.axes.find, below)
         self.number.update(dict.fromkeys(b.ids, kept))
         for d in self.drafts.values() if is_news else ():
             if d.below & parts:
@@ -224,6 +225,97 @@ class _Fuser:
             if shared and not self._depend(mine, other):
                 self._merge(mine, other, side_by_side=True)
 
+    # ------------------------------------------------------------------------------------------- computing again
+
+    def _compute_again(self) -> None:
+        """Kernels compute by themselves what takes less time so than by way of memory."""
+        order, read = self._topological(), self._read_from_memory()
+        repeated = [self._repeat(key, maker, read) for key in order for maker in order if self._may_repeat(key, maker)]
+        if any(repeated):
+            self._drop_unread(order)
+
+    def _read_from_memory(self) -> dict[int, set[int]]:
+        """By node, the groups that read it and do not compute it."""
+        read: dict[int, set[int]] = {}
+        for key, d in self.drafts.items():
+            for k in {a.value.node.id for _, a in d.fetched()}:
+                read.setdefault(k, set()).add(key)
+        return read
+
+    def _may_repeat(self, reader: int, maker: int) -> bool:
+        a, b = self.drafts[reader], self.drafts[maker]
+        return not a.sources.isdisjoint(b.ids) and reader != maker and not a.traits & {"scatter", "library"}
+
+    def _repeat(self, reader: int, maker: int, read: dict[int, set[int]]) -> bool:
+        """Compute in a group again what it had better not read of another one."""
+        d = self.drafts[reader]
+        fetched = {(a.value, self._is_aligned(s, a)) for s, a in d.fetched()}
+        spaces = {s.node.id: s for s in self.drafts[maker].spaces if self._is_repeatable(s, maker)}
+        fixed = {v for v, aligned in fetched if not aligned or v.node.id not in spaces}
+        needed = {v: None for v, _ in fetched if v not in fixed}
+        if not any(map(is_far, needed)):
+            return False
+
+        def price(v: Value) -> int:
+            return 0 if v in fixed else read_price(v) if self._is_stored(v, reader, read) else store_price(v)
+
+        again = computed_again(needed, spaces, price)
+        if not again or not self._take_in(reader, again):
+            return False
+        for k in {a.value.node.id for _, a in d.fetched()}:
+            read[k].remove(reader)
+        for k in {a.value.node.id for _, a in self.drafts[reader].fetched()}:
+            read.setdefault(k, set()).add(reader)
+        return True
+
+    @staticmethod
+    def _is_aligned(space: Footprint, access: Access) -> bool:
+        return access.coordinates is not None and "contraction" not in space.node.op.traits
+
+    def _is_repeatable(self, space: Footprint, maker: int) -> bool:
+        """Elementwise work on what lies at the same point.
+
+        Not what is compared for equality: a second computation may be contracted in another way.
+        """
+        n = space.node
+        exact = any(self.graph.nodes[k].op.name in ("eq", "ne") for k in self.users[n.id])
+        own = self.number[n.id] == maker and n.op.is_elementwise and n.out not in self.parts
+        return own and not exact and all(a.coordinates is not None for a in space.accesses)
+
+    def _is_stored(self, v: Value, reader: int, read: Mapping[int, set[int]]) -> bool:
+        """Whatever this reader does."""
+        made = v.node.id in self.number
+        return not made or v in self.results or v in self.parts or bool(read.get(v.node.id, set()) - {reader})
+
+    def _take_in(self, reader: int, nodes: Iterable[Node]) -> bool:
+        """Let a group compute nodes of other groups as well, the last first; says whether it can."""
+        before, mark = self.drafts[reader], self.axes.mark
+        for n in nodes:
+            space = footprint(n, self.anchors, self.pieces, again=f"'{reader}")
+            self.axes.extents.update(space.extents)
+            mine, more = self.drafts[reader], draft_of([space], {}, 0)
+            if self._kinds(mine, more) or self._align(mine, more, side_by_side=False):
+                self.axes.take_back(mark)
+                self.drafts[reader] = before
+                return False
+            self.drafts[reader] = joined(mine, more, self.axes.find, mine.below)
+        return True
+
+    def _drop_unread(self, order: Sequence[int]) -> None:
+        """What nobody reads any more, groups with nothing else included."""
+        needed = {v.node.id for v in (*self.results, *self.parts)}
+        for key in reversed(order):
+            d, inside, kept = self.drafts[key], set[int](), list[Footprint]()
+            for s in reversed(d.spaces):
+                k = s.node.id
+                if k in inside or (self.number[k] == key and k in needed):
+                    kept.insert(0, s)
+                    inside |= s.sources & d.ids
+                    needed |= s.sources - d.ids
+            self.drafts[key] = draft_of(kept, self.read_by, d.below)
+            if not kept:
+                del self.drafts[key]
+
     def _depend(self, x: int, y: int) -> bool:
         return bool(self.drafts[y].below >> x & 1 or self.drafts[x].below >> y & 1)
 
@@ -273,30 +365,20 @@ class _Fuser:
                 continue
             for access in (x for s in reader.spaces for x in s.accesses):
                 k = access.value.node.id
-                if k in writer.ids and not self._equate(access.coordinates, self.spaces[k].result):
+                if k in writer.ids and not self.axes.equate(access.coordinates, writer.results[k]):
                     return False
                 if not writer.ids.isdisjoint(self.pieces.get(k, ())):
                     return False
         return self._injective(a, b)
 
-    def _equate(self, xs: Sequence[str | None] | None, ys: Sequence[str | None]) -> bool:
-        if xs is None:
-            return False
-        pairs = [(x, y) for x, y in zip(xs, ys, strict=True) if x is not None and y is not None]
-        if any(self.extents[x] != self.extents[y] for x, y in pairs):
-            return False
-        for x, y in pairs:
-            self._unite(x, y)
-        return True
-
     def _suggest(self, pairs: Iterable[tuple[str, str]], a: Draft, b: Draft) -> None:
         """Identify pairs of axes where nothing speaks against it."""
         for x, y in pairs:
-            mark = len(self.trail)
-            if self.extents[x] == self.extents[y]:
-                self._unite(x, y)
+            mark = self.axes.mark
+            if self.axes.extents[x] == self.axes.extents[y]:
+                self.axes.unite(x, y)
                 if not self._injective(a, b):
-                    self._take_back(mark)
+                    self.axes.take_back(mark)
 
     def _shared_reads(self, a: Draft, b: Draft) -> Iterator[tuple[str, str]]:
         """Axes along which both read one array at the same coordinates."""
@@ -316,38 +398,20 @@ class _Fuser:
 
     def _injective(self, *drafts: Draft) -> bool:
         """No node has two of its axes identified."""
-        return all(len(set(map(self._find, chain))) == len(chain) for d in drafts for chain in d.chains)
-
-    def _unite(self, x: str, y: str) -> None:
-        p, q = self._find(x), self._find(y)
-        if p != q:
-            m, n = self.sizes.get(p, 1), self.sizes.get(q, 1)
-            p, q = (p, q) if m <= n else (q, p)
-            self.same[p], self.sizes[q] = q, m + n
-            self.trail.append(p)
-
-    def _take_back(self, mark: int) -> None:
-        while len(self.trail) > mark:
-            p = self.trail.pop()
-            self.sizes[self.same.pop(p)] -= self.sizes.get(p, 1)
-
-    def _find(self, axis: str) -> str:
-        while axis in self.same:
-            axis = self.same[axis]
-        return axis
+        return all(len(set(map(self.axes.find, chain))) == len(chain) for d in drafts for chain in d.chains)
 
     def _classes(self, d: Draft) -> set[str]:
-        return {self._find(x) for chain in d.chains for x in chain}
+        return {self.axes.find(x) for chain in d.chains for x in chain}
 
     def _product_axes(self, d: Draft) -> set[str]:
         space = next(s for s in d.spaces if "contraction" in s.node.op.traits)
-        return {self._find(x) for x in space.result if x is not None}
+        return {self.axes.find(x) for x in space.result if x is not None}
 
     # ----------------------------------------------------------------------------------------------------- order
 
     def _order(self, *drafts: Draft) -> list[str] | None:
         chains = sorted((first, chain) for d in drafts for chain, first in d.chains.items())
-        order = merge_orders(dict.fromkeys(tuple(map(self._find, chain)) for _, chain in chains))
+        order = merge_orders(dict.fromkeys(tuple(map(self.axes.find, chain)) for _, chain in chains))
         return self._lax(drafts) if order is None else order
 
     def _lax(self, drafts: Sequence[Draft]) -> list[str] | None:
@@ -362,7 +426,7 @@ class _Fuser:
             return self._in_the_order_of_the_last(spaces) if self._only_the_last_is_stored(spaces) else None
         chains = [preferred_order(s) for s in spaces if s not in products]
         chains += [[axis] for s in products for axis in s.axes]
-        return merge_orders([tuple(map(self._find, c)) for c in chains])
+        return merge_orders([tuple(map(self.axes.find, c)) for c in chains])
 
     def _only_the_last_is_stored(self, spaces: Sequence[Footprint]) -> bool:
         ids = {s.node.id for s in spaces}
@@ -371,36 +435,37 @@ class _Fuser:
 
     def _in_the_order_of_the_last(self, spaces: Sequence[Footprint]) -> list[str]:
         axes = (x for s in reversed(spaces) for x in preferred_order(s))
-        return list(dict.fromkeys(map(self._find, axes)))
+        return list(dict.fromkeys(map(self.axes.find, axes)))
 
     # -------------------------------------------------------------------------------------------------- finishing
 
     def _finish(self) -> Iterator[Group]:
         needed = self._stored()
         for number, key in enumerate(self._topological()):
-            yield self._group(number, self.drafts[key], needed)
+            yield self._group(number, key, needed)
 
-    def _group(self, number: int, d: Draft, needed: set[Value]) -> Group:
-        order = self._order(d)
+    def _group(self, number: int, key: int, needed: set[Value]) -> Group:
+        d = self.drafts[key]
+        order, own = self._order(d), [s.node.out for s in d.spaces if self.number[s.node.id] == key]
         assert order is not None
         short = {c: f"i{k}" for k, c in enumerate(order)}
-        reads = {a.value: None for s in d.spaces for a in s.accesses if a.value.node.id not in d.ids}
+        reads = {a.value: None for _, a in d.fetched()}
         return Group(
             number,
             tuple(s.node for s in d.spaces),
-            tuple((short[c], self.extents[c]) for c in order),
-            {s.node.id: tuple(x and short[self._find(x)] for x in s.result) for s in d.spaces},
-            {s.node.id: tuple(short[self._find(x)] for x in s.reduced) for s in d.spaces},
-            tuple(s.node.out for s in d.spaces if s.node.out in needed),
+            tuple((short[c], self.axes.extents[c]) for c in order),
+            {s.node.id: tuple(x and short[self.axes.find(x)] for x in s.result) for s in d.spaces},
+            {s.node.id: tuple(short[self.axes.find(x)] for x in s.reduced) for s in d.spaces},
+            tuple(v for v in own if v in needed),
             tuple(reads),
-            tuple(p for s in d.spaces for p in self.parts.get(s.node.out, ())),
+            tuple(p for v in own for p in self.parts.get(v, ())),
         )
 
     def _stored(self) -> set[Value]:
         """Results of the graph, and what one group reads of another."""
         out = set(self.results)
-        for key, d in self.drafts.items():
-            out |= {a.value for s in d.spaces for a in s.accesses if self.number.get(a.value.node.id, key) != key}
+        for d in self.drafts.values():
+            out |= {a.value for _, a in d.fetched() if a.value.node.id in self.number}
         return out
 
     def _topological(self) -> list[int]:

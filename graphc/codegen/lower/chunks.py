@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from graphc.codegen.nest.chunk import Chunk
 from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
-from graphc.codegen.nest.costs import cost
+from graphc.ir.costs import cost
 from graphc.ir.poly import Poly
 
 LONG = 256  # shortest vector axis worth cutting into chunks

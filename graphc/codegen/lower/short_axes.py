@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Operand, Place, Reduction, Value, Write
-from graphc.codegen.nest.costs import HEAVY, cost
 from graphc.codegen.nest.loops import Guard
+from graphc.ir.costs import HEAVY, cost
 from graphc.ir.poly import Poly
 from graphc.records import dataclass, field, replace
 

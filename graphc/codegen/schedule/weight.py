@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphc.codegen.nest.costs import cost
 from graphc.codegen.nest.elements import ITEMSIZE, register
 from graphc.codegen.nest.loops import (
     Accumulate,
@@ -22,6 +21,7 @@ from graphc.codegen.nest.loops import (
     Store,
     statements,
 )
+from graphc.ir.costs import cost
 
 LIMIT = 240  # vector instructions in all the copies of a body
 STRIDED = 16  # an access lane by lane

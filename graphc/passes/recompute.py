@@ -1,0 +1,79 @@
+"""What a kernel computes again instead of reading it: cheap elementwise work of an earlier kernel.
+
+The gradient of an activation needs several values of the forward pass that are all functions of one array.  Storing
+that one and computing the others again takes less time than storing and reading them, where arrays are too large for a
+cache.  What to read and what to compute is a minimum cut.  For each value there are two questions, is it needed and is
+it computed again, and a price for each of three answers:
+
+- it is needed and not computed again: it is read, and stored too if nobody else reads it;
+- it is computed again: its operations, and all of its operands are needed;
+- it is not needed: nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from graphc.ir.costs import cost
+from graphc.ir.node import Node, Value
+from graphc.ir.poly import Poly
+from graphc.passes.access import Footprint
+from graphc.passes.minimum_cut import UNBOUNDED, Network
+
+FAR = 1 << 18  # bytes of an array from which on it is not in the nearest caches when it is read
+READ, WRITTEN = 3, 7  # additions in the time in which a byte of such an array is read, or written: 30 GB/s, and half
+USUAL = 256  # what a symbolic extent is reckoned as
+
+Price = Callable[[Value], int]
+_Node = tuple[str, Value | None]
+_SOURCE, _SINK = ("source", None), ("sink", None)
+
+
+def size(p: Poly) -> int:
+    return p.evaluate(dict.fromkeys(p.free, USUAL))
+
+
+def is_far(v: Value) -> bool:
+    return size(Poly.of(v.type.nbytes)) >= FAR
+
+
+def read_price(v: Value) -> int:
+    is_number = v.node.op.name == "constant" and v.type.size == 1
+    return 0 if is_number else READ * size(Poly.of(v.type.nbytes))
+
+
+def store_price(v: Value) -> int:
+    """Of storing a value and reading it."""
+    return (READ + WRITTEN) * size(Poly.of(v.type.nbytes))
+
+
+def computed_again(needed: Iterable[Value], spaces: Mapping[int, Footprint], price: Price) -> list[Node]:
+    """Those of the nodes in `spaces` that a reader of the needed values does best to compute by itself, the last first.
+
+    `price`: of reading a value, and of storing it where that is done for this reader alone.
+    """
+    network: Network[_Node] = Network()
+    pending, known = list(needed), set[Value]()
+    for v in pending:
+        network.edge(("needed", v), _SINK, UNBOUNDED)
+    while pending:
+        v = pending.pop()
+        if v not in known:
+            known.add(v)
+            pending += _ask(network, v, spaces.get(v.node.id), price(v))
+    behind = network.behind_cut(_SOURCE, _SINK)
+    return sorted((v.node for what, v in behind if v and what == "computed"), key=lambda n: -n.id)
+
+
+def _ask(network: Network[_Node], v: Value, space: Footprint | None, price: int) -> set[Value]:
+    """Enter the two questions about a value; gives the operands that computing it again needs."""
+    network.edge(("computed", v), ("needed", v), price)
+    network.edge(_SOURCE, ("computed", v), _work(space) if space else UNBOUNDED)
+    operands = {a.value for a in space.accesses} if space else set()
+    for x in operands:
+        network.edge(("needed", x), ("computed", v), UNBOUNDED)
+    return operands
+
+
+def _work(space: Footprint) -> int:
+    return cost(space.node.op.name) * size(Poly.of(space.node.types[0].size))
