@@ -68,12 +68,13 @@ def computed_again(needed: Iterable[Value], spaces: Mapping[int, Footprint], pri
 def _ask(network: Network[_Node], v: Value, space: Footprint | None, price: int) -> set[Value]:
     """Enter the two questions about a value; gives the operands that computing it again needs."""
     network.edge(("computed", v), ("needed", v), price)
-    network.edge(_SOURCE, ("computed", v), _work(space) if space else UNBOUNDED)
+    network.edge(_SOURCE, ("computed", v), work(space) if space else UNBOUNDED)
     operands = {a.value for a in space.accesses} if space else set()
     for x in operands:
         network.edge(("needed", x), ("computed", v), UNBOUNDED)
     return operands
 
 
-def _work(space: Footprint) -> int:
+def work(space: Footprint) -> int:
+    """Of computing a value once."""
     return cost(space.node.op.name) * size(Poly.of(space.node.types[0].size))
