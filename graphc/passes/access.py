@@ -20,6 +20,7 @@ from graphc.records import dataclass, field
 
 INLINE_DEPTH = 16  # views of views that are folded into one access
 AXIS = "~"
+MANY_PRODUCTS = 8  # that read one turned matrix, from which on it is turned once, and stored
 JOIN_WIDTH = 8  # parts of a concatenation that are read in place
 
 
@@ -198,6 +199,12 @@ def find_anchors(graph: Graph) -> set[int]:
     return anchors
 
 
+def _is_turned(node: Node) -> bool:
+    """Whether rows do not lie together; each product would copy them together for itself."""
+    axes: Sequence[int] = node.attrs["axes"]
+    return axes[-1] != len(axes) - 1
+
+
 def _views_to_store(node: Node) -> set[int]:
     """What a library operation needs as arrays; a reshape is one already if its operand is."""
     return {base.node.id for base in (storage(v, ()) for v in node.inputs) if is_view(base.node)}
@@ -220,10 +227,12 @@ def _is_guarded(value: Value, anchors: Collection[int]) -> bool:
 
 
 def _is_better_stored(graph: Graph, node: Node) -> bool:
-    """Joins, pads and gathers that are read many times over, and joins of many parts."""
-    if node.op.name not in ("concatenate", "pad", "gather"):
+    """Joins, pads and gathers that are read many times over, joins of many parts, and matrices that are turned often."""
+    if node.op.name not in ("concatenate", "pad", "gather", "permute"):
         return False
     users = list(graph.users(node.out))
+    if node.op.name == "permute":
+        return _is_turned(node) and sum("contraction" in u.op.traits for u in users) >= MANY_PRODUCTS
     if node.op.name == "concatenate" and (len(node.inputs) > JOIN_WIDTH or any(is_view(u) for u in users)):
         return True
     return any("contraction" in u.op.traits for u in users) or (node.op.name != "pad" and len(users) > 1)

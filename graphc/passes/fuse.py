@@ -215,7 +215,7 @@ class _Fuser:
 
     def _may_store(self, p: Part, join: int) -> bool:
         maker = self.number.get(p.source.node.id, join)
-        return maker != join and not self.drafts[maker].traits & {"contraction", "scatter", "library"}
+        return maker != join and not self.drafts[maker].traits & {"scatter", "library"}
 
     def _merge_makers(self, parts: Sequence[Part]) -> None:
         """Kernels that read the same arrays for parts of one array read them together."""

@@ -142,3 +142,53 @@ def test_a_stack_of_steps_takes_no_storage_beside_the_result():
     np.testing.assert_allclose(compiled(x, w), steps(x, w), rtol=1e-12)
     assert compiled.compile(x, w).peak_bytes() == 0
     assert len(compiled.compile(x, w).stages.fusion.groups) == 20
+
+
+def gates(x, w):
+    return np.concatenate([np.tanh(x @ w[k]) for k in range(3)], axis=1)
+
+
+def plain_products(x, w):
+    return np.stack([x @ w[0], x @ w[1] + 1.0], axis=1)
+
+
+def product_that_is_read_again(x, w):
+    y = x @ w[0]
+    return np.concatenate([y, np.exp(y)], axis=1), y.sum(axis=0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [(64, 32, 48), (300, 40, 17), (9, 33, 1)], ids=str)
+@pytest.mark.parametrize("f", [gates, plain_products, product_that_is_read_again], ids=lambda f: f.__name__)
+def test_products_store_their_parts(f, shape, threads):
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((m, k)), rng.standard_normal((3, k, n))
+    program = gx.jit(f, threads=threads)
+    for got, want in zip(_list(program(x, w)), _list(f(x, w)), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+    assert copies(fusion_of(f, x, w)) == 0
+
+
+def test_products_of_any_number_of_rows_store_their_parts():
+    w = np.random.default_rng(0).standard_normal((3, 16, 24))
+    graph = gx.Graph()
+    with graph:
+        x = gx.placeholder("float64", (gx.Dim("n"), 16), name="x")
+        y = gates(x, gx.numpy.asarray(w))
+    with gx.Session(graph) as session:
+        for n in (0, 1, 5, 130):
+            rows = np.random.default_rng(n).standard_normal((n, 16))
+            np.testing.assert_allclose(session.run(y, {x: rows}), gates(rows, w), rtol=1e-11, atol=1e-12)
+
+
+def test_a_matrix_that_many_products_read_turned_is_turned_once():
+    def steps(x, w):
+        for _ in range(10):
+            x = np.tanh(x @ w.T)
+        return x
+
+    x, w = np.ones((8, 16)), np.random.default_rng(0).standard_normal((16, 16))
+    turned = [n for g in fusion_of(steps, x, w).groups for n in g.nodes if n.op.name == "permute"]
+    assert len(turned) == 1
+    np.testing.assert_allclose(gx.jit(steps)(x, w), steps(x, w), rtol=1e-11)
