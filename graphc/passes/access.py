@@ -227,7 +227,7 @@ def _is_guarded(value: Value, anchors: Collection[int]) -> bool:
 
 
 def _is_better_stored(graph: Graph, node: Node) -> bool:
-    """Joins, pads and gathers that are read many times over, joins of many parts, and matrices that are turned often."""
+    """Joins, pads and gathers that are read many times over, joins of many parts, matrices that are turned often."""
     if node.op.name not in ("concatenate", "pad", "gather", "permute"):
         return False
     users = list(graph.users(node.out))
