@@ -84,6 +84,16 @@ def sums_of_one_array(x: Value) -> tuple[Value, Value]:
     return P.sum(x, axes=(0,)), P.sum(P.mul(x, x), axes=(0, 1))
 
 
+def regression(x: Value, w: Value, y: Value) -> Value:
+    """A gradient: the rows of x are met twice, once by w and once by what is left of y."""
+    rest = P.sub(P.tanh(P.matmul(x, w)), y)
+    return P.matmul(P.permute(x, axes=(1, 0)), rest)
+
+
+def rows_times_matrices(x: Value, w: Value) -> Value:
+    return P.exp(P.matmul(P.sin(x), P.cos(w)))
+
+
 ONE_KERNEL = [
     (softmax, ((5, 8),)),
     (layer_norm, ((5, 8), (8,), (8,))),
@@ -92,6 +102,8 @@ ONE_KERNEL = [
     (stencil, ((9,),)),
     (two_branches, ((5, 8), (8,))),
     (sums_of_one_array, ((5, 8),)),
+    (regression, ((6, 4), (4, 1), (6, 1))),
+    (rows_times_matrices, ((3, 1, 4), (3, 4, 5))),
 ]
 
 
@@ -124,6 +136,13 @@ def test_a_matrix_product_takes_its_epilogue_and_reductions_stay_apart() -> None
 
     fusion = fuse(build(layer, (16, 4), (4, 6), (6,)))
     assert kernels(fusion) == [["matmul", "add", "tanh"], ["mul", "sum"]]
+
+
+def test_vectors_of_a_batch_that_share_a_matrix_are_a_product() -> None:
+    def shared(x: Value, w: Value) -> Value:
+        return P.sum(P.matmul(P.exp(x), w), axes=(2,))
+
+    assert kernels(fuse(build(shared, (5, 1, 8), (8, 6)))) == [["exp"], ["matmul"], ["sum"]]
 
 
 def test_a_value_read_at_another_position_is_stored_and_the_reason_kept() -> None:

@@ -77,6 +77,16 @@ class Footprint:
         return (*(a for a in self.result if a is not None), *self.reduced)
 
     @cached_property
+    def traits(self) -> frozenset[str]:
+        """Those of the operation; a matrix times a vector is a sum like any other."""
+        traits = self.node.op.traits
+        return (
+            traits - {"contraction"} | {"reduction"}
+            if "contraction" in traits and not is_product(self.node)
+            else traits
+        )
+
+    @cached_property
     def sources(self) -> frozenset[int]:
         """The nodes that are read, and those that compute slices of what is read."""
         direct = frozenset(a.value.node.id for a in self.accesses)
@@ -165,6 +175,15 @@ def is_view(node: Node) -> bool:
     return node.op.loops is not None and not node.op.traits & {"reduction", "contraction"}
 
 
+def is_product(node: Node) -> bool:
+    """A contraction that meets every element of its operands several times, not a matrix of its own times a vector."""
+    if "contraction" not in node.op.traits:
+        return False
+    a, b = (v.shape for v in node.inputs)
+    batch = node.types[0].shape[:-2]
+    return not ((b[-1] == 1 and a[:-2] == batch) or (a[-2] == 1 and b[:-2] == batch))
+
+
 def is_contiguous_join(node: Node) -> bool:
     """A concatenation whose parts are contiguous pieces of it, with numbers for sizes."""
     if node.op.name != "concatenate":
@@ -232,7 +251,7 @@ def _is_better_stored(graph: Graph, node: Node) -> bool:
         return False
     users = list(graph.users(node.out))
     if node.op.name == "permute":
-        return _is_turned(node) and sum("contraction" in u.op.traits for u in users) >= MANY_PRODUCTS
+        return _is_turned(node) and sum(map(is_product, users)) >= MANY_PRODUCTS
     if node.op.name == "concatenate" and (len(node.inputs) > JOIN_WIDTH or any(is_view(u) for u in users)):
         return True
     return any("contraction" in u.op.traits for u in users) or (node.op.name != "pad" and len(users) > 1)

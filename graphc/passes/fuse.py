@@ -123,7 +123,7 @@ class _Fuser:
             below |= 1 << other | self.drafts[other].below
         self.drafts[node.id], self.number[node.id] = draft_of([space], self.read_by, below), node.id
         for r in sorted(read, reverse=True):
-            if "contraction" in node.op.traits:
+            if "contraction" in space.traits:
                 self.reasons[r, node.id] = "operands of a matrix product are stored"
                 continue
             mine, other = self.number[node.id], self.number[r]
@@ -270,7 +270,7 @@ class _Fuser:
 
     @staticmethod
     def _is_aligned(space: Footprint, access: Access) -> bool:
-        return access.coordinates is not None and "contraction" not in space.node.op.traits
+        return access.coordinates is not None and "contraction" not in space.traits
 
     def _is_repeatable(self, space: Footprint, maker: int) -> bool:
         """Elementwise work on what lies at the same point.
@@ -404,7 +404,7 @@ class _Fuser:
         return {self.axes.find(x) for chain in d.chains for x in chain}
 
     def _product_axes(self, d: Draft) -> set[str]:
-        space = next(s for s in d.spaces if "contraction" in s.node.op.traits)
+        space = next(s for s in d.spaces if "contraction" in s.traits)
         return {self.axes.find(x) for x in space.result if x is not None}
 
     # ----------------------------------------------------------------------------------------------------- order
@@ -421,7 +421,7 @@ class _Fuser:
         Were another result stored beside it, that one would be scattered: two kernels take a third of the time then.
         """
         spaces = sorted((s for d in drafts for s in d.spaces), key=lambda s: s.node.id)
-        products = [s for s in spaces if "contraction" in s.node.op.traits]
+        products = [s for s in spaces if "contraction" in s.traits]
         if not products:
             return self._in_the_order_of_the_last(spaces) if self._only_the_last_is_stored(spaces) else None
         chains = [preferred_order(s) for s in spaces if s not in products]
