@@ -20,7 +20,7 @@ from graphc.passes.loop_order import merge_orders, preferred_order
 from graphc.passes.parts import Part, parts_of
 from graphc.passes.recompute import computed_again, is_far, read_price, store_price
 from graphc.passes.slices import Slice, find_slices
-from graphc.records import dataclass
+from graphc.records import dataclass, replace
 
 LARGEST = 64  # anchors of one group: bounds code size and compile time
 DIVISIONS = frozenset({"div", "floordiv", "mod", "fmod", "sqrt"})  # correctly rounded, yet too slow to be repeated
@@ -30,7 +30,8 @@ DIVISIONS = frozenset({"div", "floordiv", "mod", "fmod", "sqrt"})  # correctly r
 class Group:
     """One kernel: `axes` in loop order with extents; where each node's result and reduced dimensions lie on them.
 
-    `writes` are the results that it stores, `parts` those that it stores in a place of a larger array.
+    `writes` are the results that it stores, `parts` those that it stores in a place of a larger array.  `around`: it
+    writes no more of its only result than what that part, which another group stores, leaves of it.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Group:
     writes: tuple[Value, ...]
     reads: tuple[Value, ...]
     parts: tuple[Part, ...] = ()
+    around: Part | None = None
 
     @property
     def arrays(self) -> tuple[Value, ...]:
@@ -92,6 +94,7 @@ class _Fuser:
         self.results = {storage(v, self.anchors) for v in graph.outputs} | self.slices.keys()
         self.reasons: dict[tuple[int, int], str] = {}
         self.parts: dict[Value, list[Part]] = {}  # by source
+        self.rims: dict[int, Part] = {}  # by the group that writes what is around the part
 
     def run(self) -> Fusion:
         for node in self.graph.nodes:
@@ -204,14 +207,26 @@ class _Fuser:
                     self._merge(mine, other)
 
     def _join_in_place(self) -> None:
-        """A kernel that only joins results of other kernels goes: those store their parts where it would copy them."""
+        """A kernel that only joins results of other kernels goes: those store their parts where it would copy them.
+
+        Of one that pads a result the rim is left.
+        """
         for key, draft in list(self.drafts.items()):
             parts = parts_of(draft.spaces[0].node, self.anchors) if len(draft.spaces) == 1 else []
             if parts and all(self._may_store(p, key) for p in parts):
                 self._merge_makers(parts)
-                del self.drafts[key], self.number[draft.spaces[0].node.id]  # no kernel makes it, but those of its parts
+                self._leave_rim(key, parts[0])
                 for p in parts:
                     self.parts.setdefault(p.source, []).append(p)
+
+    def _leave_rim(self, key: int, part: Part) -> None:
+        (space,) = self.drafts[key].spaces
+        if part.rim is None:
+            del self.drafts[key], self.number[space.node.id]  # no kernel makes it, but those of its parts
+            return
+        self.rims[key] = part
+        unread = replace(space, accesses=[])
+        self.drafts[key] = draft_of([unread], self.read_by, self.drafts[key].below)
 
     def _may_store(self, p: Part, join: int) -> bool:
         maker = self.number.get(p.source.node.id, join)
@@ -459,6 +474,7 @@ class _Fuser:
             tuple(v for v in own if v in needed),
             tuple(reads),
             tuple(p for v in own for p in self.parts.get(v, ())),
+            self.rims.get(key),
         )
 
     def _stored(self) -> set[Value]:
