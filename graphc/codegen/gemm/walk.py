@@ -4,7 +4,7 @@
         for k by depth:                     a block of k
             for panels:                     vectors * lanes columns; B is packed
                 for tiles: micro            C += A @ B
-                the epilogue, after the last block of k
+                    the epilogue, after the last block of k, for every few tiles
 
 A panel of B is packed just before it is used, and stays in the second-level cache while all rows of A pass by.  They
 come from wherever they are: along k the processor foresees them.  An A that lies otherwise is packed too, before all
@@ -14,6 +14,7 @@ else; `together` does that where several pieces need it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from graphc.codegen.gemm.cut import Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, batch_symbol
@@ -158,8 +159,8 @@ class Walk:
             if tiles and tiles.apart:
                 self.pack_a(here, f.number(0), f.number(1))
             f.each(*self.panel_range, lambda number: self.panel(number, here))
-            if not self.cut.many_rows:
-                self.finish(here, self.panel_range)
+            if self.frame.epilogue and not self.cut.many_rows:
+                self.finish(here, self.panel_range, lambda lo, hi: None)
 
         f.each(lo, f.most(hi, f.add(lo, 1)), block, depth)
 
@@ -176,9 +177,14 @@ class Walk:
         panel = Panel(number, columns, column, begin)
         if packed:
             tiles.pack_b(panel, block)
-        self.rows.each(*self.tile_range, lambda tile: tiles.multiply(tile, panel, block))
-        if self.cut.many_rows:
-            self.finish(block, (number, f.add(number, 1)))
+
+        def multiply(lo: Operand, hi: Operand) -> None:
+            self.rows.each(lo, hi, lambda tile: tiles.multiply(tile, panel, block))
+
+        if self.cut.many_rows and self.frame.epilogue:
+            self.finish(block, (number, f.add(number, 1)), multiply)
+        else:
+            multiply(*self.tile_range)
 
     # ------------------------------------------------------------------------------------------------- epilogue
 
@@ -192,10 +198,11 @@ class Walk:
             if isinstance(word, Place):
                 self.set_word(n, self.address(word))
 
-    def finish(self, block: Block, panels: tuple[Operand, Operand]) -> None:
-        """What follows the product for some panels, by blocks of rows, after the last block of k."""
-        if self.frame.epilogue is None:
-            return
+    def finish(self, block: Block, panels: tuple[Operand, Operand], first: Callable[..., None]) -> None:
+        """What follows the product for some panels, by blocks of rows, after the last block of k.
+
+        `first` is done for the tiles of a block, in every block of k: C is still near when it is needed again.
+        """
         f, width, (lo, hi) = self.f, self.plan.width, self.tile_range
         last = f.less(f.i.value(self.product.k - self.cut.depth - 1), block.k)
         left, right = f.mul(panels[0], width), f.least(f.mul(panels[1], width), self.product.n)
@@ -203,9 +210,10 @@ class Walk:
 
         def rows(t: Operand) -> None:
             end = f.least(f.add(t, tiles), hi)
-            self.follow(self.rows.first(t), self.rows.first(end), left, right)
+            first(t, end)
+            f.when(last, lambda: self.follow(self.rows.first(t), self.rows.first(end), left, right))
 
-        f.when(last, lambda: f.each(lo, hi, rows, tiles))
+        f.each(lo, hi, rows, tiles)
 
     def follow(self, top: Operand, bottom: Operand, left: Operand, right: Operand) -> None:
         """The epilogue of a rectangle of C."""
