@@ -16,7 +16,7 @@ from typing import Any, overload
 
 from graphc.errors import SignatureError
 from graphc.frontend.compiled import Compiled
-from graphc.frontend.donation import Donate, Donated, warn_of_unused
+from graphc.frontend.donation import Donate, Donated
 from graphc.frontend.reader import Reader, reader
 from graphc.frontend.signature import Call, parse_signature
 from graphc.frontend.trace import function_name, trace_leaves
@@ -24,7 +24,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
 from graphc.ir.types import Type
 from graphc.runtime.collection import collection_paused
-from graphc.runtime.executable import Executable, Native
+from graphc.runtime.executable import Executable, Native, warn_of_unused
 
 Function = Callable[..., Any]
 _REMEMBERED = 4096
@@ -179,7 +179,7 @@ class Jit:
         options = {"level": self.level, "disable": self.disable, "threads": self.threads}
         donated = self.donated.leaves(call)
         compiled = Compiled.make(graph, results, call, why, **options, donated=donated)
-        warn_of_unused(self.name, graph, compiled.executable)
+        warn_of_unused(self.name, compiled.executable)
         return compiled
 
     def _remember(self, args: tuple[Any, ...], call: Call, arrays: Collection[Any], compiled: Compiled) -> None:
