@@ -14,7 +14,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.primitive import primitive
 from graphc.ir.types import Dim, Type
-from graphc.passes.fuse import Fusion, fuse, merge_orders
+from graphc.passes.fuse import Fusion, fuse
+from graphc.passes.loop_order import merge_orders
 from graphc.passes.own_outputs import own_outputs
 from graphc.runtime.stages import Stages
 

@@ -14,15 +14,13 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
-from graphc.passes.axes import Axes
+from graphc.passes.alignment import Alignment
 from graphc.passes.draft import Draft, draft_of, joined
-from graphc.passes.loop_order import merge_orders, preferred_order
 from graphc.passes.parts import Part, parts_of
 from graphc.passes.recompute import computed_again, is_far, read_price, store_price
 from graphc.passes.slices import Slice, find_slices
 from graphc.records import dataclass, replace
 
-LARGEST = 64  # anchors of one group: bounds code size and compile time
 DIVISIONS = frozenset({"div", "floordiv", "mod", "fmod", "sqrt"})  # correctly rounded, yet too slow to be repeated
 
 
@@ -84,7 +82,6 @@ class _Fuser:
         self.drafts: dict[int, Draft] = {}  # by number; a merged group keeps the number of one part
         self.number: dict[int, int] = {}  # node -> number of its group
         self.spaces: dict[int, Footprint] = {}  # node -> what it reads
-        self.axes = Axes()
         self.read_by: dict[int, list[int]] = {}  # node -> nodes, of those that have a group by now
         self.users = _users(graph, self.anchors)
         self.slices = find_slices(graph, self.anchors)
@@ -92,6 +89,8 @@ class _Fuser:
         for v, s in self.slices.items():
             self.pieces.setdefault(s.whole.node.id, set()).add(v.node.id)
         self.results = {storage(v, self.anchors) for v in graph.outputs} | self.slices.keys()
+        self.alignment = Alignment(self.users, self.results, self.pieces)
+        self.axes = self.alignment.axes
         self.reasons: dict[tuple[int, int], str] = {}
         self.parts: dict[Value, list[Part]] = {}  # by source
         self.rims: dict[int, Part] = {}  # by the group that writes what is around the part
@@ -139,16 +138,10 @@ class _Fuser:
     def _merge(self, mine: int, other: int, side_by_side: bool = False) -> str:
         """Merge two groups, though they share no axis if `side_by_side`; gives the reason if they stay apart."""
         a, b = self.drafts[mine], self.drafts[other]
-        reason = self._kinds(a, b) or self._between(mine, other)
-        if reason:
-            return reason
-        mark = self.axes.mark
-        reason = self._align(a, b, side_by_side)
-        if reason:
-            self.axes.take_back(mark)
-            return reason
-        self._join(mine, other)
-        return ""
+        reason = self._between(mine, other) or self.alignment.unite(a, b, side_by_side)
+        if not reason:
+            self._join(mine, other)
+        return reason
 
     def _join(self, mine: int, other: int) -> None:
         """One group of two, under the number that third groups know, so that few of them have to be told."""
@@ -309,7 +302,7 @@ class _Fuser:
             space = footprint(n, self.anchors, self.pieces, again=f"'{reader}")
             self.axes.extents.update(space.extents)
             mine, more = self.drafts[reader], draft_of([space], {}, 0)
-            if self._kinds(mine, more) or self._align(mine, more, side_by_side=False):
+            if self.alignment.unite(mine, more):
                 self.axes.take_back(mark)
                 self.drafts[reader] = before
                 return False
@@ -334,21 +327,6 @@ class _Fuser:
     def _depend(self, x: int, y: int) -> bool:
         return bool(self.drafts[y].below >> x & 1 or self.drafts[x].below >> y & 1)
 
-    # -------------------------------------------------------------------------------------------------- legality
-
-    @staticmethod
-    def _kinds(a: Draft, b: Draft) -> str:
-        if len(a.spaces) + len(b.spaces) > LARGEST:
-            return f"a kernel holds at most {LARGEST} operations"
-        for x, y in ((a, b), (b, a)):
-            if x.has("scatter"):
-                return "scatter-add runs alone"
-            if x.has("library"):
-                return "a scan, a sort or a selection runs alone"
-            if x.has("contraction") and (y.has("contraction") or y.has("reduction")):
-                return "a matrix product takes elementwise work after it only"
-        return ""
-
     def _between(self, mine: int, other: int) -> str:
         """Would a third group have to run both after the one and before the other?"""
         for first, last in ((other, mine), (mine, other)):
@@ -357,100 +335,6 @@ class _Fuser:
                 if any(self.drafts[k].below >> first & 1 for k in direct - {first, last}):
                     return "another kernel lies between them"
         return ""
-
-    def _align(self, a: Draft, b: Draft, side_by_side: bool) -> str:
-        """Identify axes: first as the reads demand, then as shared operands and equal extents suggest."""
-        if not self._demand(a, b):
-            return "it is read at another position than it is computed at"
-        self._suggest(self._shared_reads(a, b), a, b)
-        mine, other = self._classes(a), self._classes(b)
-        if mine and other and not mine & other and not side_by_side:
-            return "they share no axis"
-        self._suggest(self._equal_extents(a, b), a, b)
-        for x, y in ((a, b), (b, a)):
-            if x.has("contraction") and not self._classes(y) <= self._product_axes(x):
-                return "it runs over more than the result of the matrix product"
-        if self._order(a, b) is None:
-            return "no loop order suits both"
-        return ""
-
-    def _demand(self, a: Draft, b: Draft) -> bool:
-        for reader, writer in ((a, b), (b, a)):
-            if reader.sources.isdisjoint(writer.ids):
-                continue
-            for access in (x for s in reader.spaces for x in s.accesses):
-                k = access.value.node.id
-                if k in writer.ids and not self.axes.equate(access.coordinates, writer.results[k]):
-                    return False
-                if not writer.ids.isdisjoint(self.pieces.get(k, ())):
-                    return False
-        return self._injective(a, b)
-
-    def _suggest(self, pairs: Iterable[tuple[str, str]], a: Draft, b: Draft) -> None:
-        """Identify pairs of axes where nothing speaks against it."""
-        for x, y in pairs:
-            mark = self.axes.mark
-            if self.axes.extents[x] == self.axes.extents[y]:
-                self.axes.unite(x, y)
-                if not self._injective(a, b):
-                    self.axes.take_back(mark)
-
-    def _shared_reads(self, a: Draft, b: Draft) -> Iterator[tuple[str, str]]:
-        """Axes along which both read one array at the same coordinates."""
-        for v, mine in a.reads.items():
-            other = b.reads.get(v)
-            if other:
-                yield from ((p, q) for p, q in zip(mine, other, strict=True) if p and q)
-
-    def _equal_extents(self, a: Draft, b: Draft) -> Iterator[tuple[str, str]]:
-        """Axes of one side that the other has not, paired in order by extent."""
-        for x in self._sorted(a, self._classes(a) - self._classes(b)):
-            for y in self._sorted(b, self._classes(b) - self._classes(a)):
-                yield x, y
-
-    def _sorted(self, d: Draft, classes: set[str]) -> list[str]:
-        return [c for c in self._order(d) or () if c in classes]
-
-    def _injective(self, *drafts: Draft) -> bool:
-        """No node has two of its axes identified."""
-        return all(len(set(map(self.axes.find, chain))) == len(chain) for d in drafts for chain in d.chains)
-
-    def _classes(self, d: Draft) -> set[str]:
-        return {self.axes.find(x) for chain in d.chains for x in chain}
-
-    def _product_axes(self, d: Draft) -> set[str]:
-        space = next(s for s in d.spaces if "contraction" in s.traits)
-        return {self.axes.find(x) for x in space.result if x is not None}
-
-    # ----------------------------------------------------------------------------------------------------- order
-
-    def _order(self, *drafts: Draft) -> list[str] | None:
-        chains = sorted((first, chain) for d in drafts for chain, first in d.chains.items())
-        order = merge_orders(dict.fromkeys(tuple(map(self.axes.find, chain)) for _, chain in chains))
-        return self._lax(drafts) if order is None else order
-
-    def _lax(self, drafts: Sequence[Draft]) -> list[str] | None:
-        """A matrix product can be computed in the order in which its result is needed: it sums last.
-
-        Elementwise work can be computed in any, so in that of its only result: a transposed one takes no array between.
-        Were another result stored beside it, that one would be scattered: two kernels take a third of the time then.
-        """
-        spaces = sorted((s for d in drafts for s in d.spaces), key=lambda s: s.node.id)
-        products = [s for s in spaces if "contraction" in s.traits]
-        if not products:
-            return self._in_the_order_of_the_last(spaces) if self._only_the_last_is_stored(spaces) else None
-        chains = [preferred_order(s) for s in spaces if s not in products]
-        chains += [[axis] for s in products for axis in s.axes]
-        return merge_orders([tuple(map(self.axes.find, c)) for c in chains])
-
-    def _only_the_last_is_stored(self, spaces: Sequence[Footprint]) -> bool:
-        ids = {s.node.id for s in spaces}
-        kept = [s.node for s in spaces[:-1] if s.node.out in self.results or not self.users[s.node.id] <= ids]
-        return not kept and not any(s.reduced for s in spaces)
-
-    def _in_the_order_of_the_last(self, spaces: Sequence[Footprint]) -> list[str]:
-        axes = (x for s in reversed(spaces) for x in preferred_order(s))
-        return list(dict.fromkeys(map(self.axes.find, axes)))
 
     # -------------------------------------------------------------------------------------------------- finishing
 
@@ -461,7 +345,7 @@ class _Fuser:
 
     def _group(self, number: int, key: int, needed: set[Value]) -> Group:
         d = self.drafts[key]
-        order, own = self._order(d), [s.node.out for s in d.spaces if self.number[s.node.id] == key]
+        order, own = self.alignment.order(d), [s.node.out for s in d.spaces if self.number[s.node.id] == key]
         assert order is not None
         short = {c: f"i{k}" for k, c in enumerate(order)}
         reads = {a.value: None for _, a in d.fetched()}
@@ -504,4 +388,4 @@ def is_cheap(node: Node) -> bool:
     return node.op.is_elementwise and node.op.ulp <= 0.5 and node.op.name not in DIVISIONS
 
 
-__all__ = ["Access", "Fusion", "Group", "fuse", "merge_orders"]
+__all__ = ["Fusion", "Group", "fuse"]
