@@ -17,7 +17,7 @@ from graphc.passes.access import Access, Footprint, find_anchors, footprint, sto
 from graphc.passes.alignment import Alignment
 from graphc.passes.draft import Draft, draft_of, joined
 from graphc.passes.parts import Part, parts_of
-from graphc.passes.recompute import computed_again, is_far, read_price, store_price
+from graphc.passes.recompute import FAR, LEAST, computed_again, read_price, size_of, store_price
 from graphc.passes.slices import Slice, find_slices
 from graphc.records import dataclass, replace
 
@@ -104,8 +104,7 @@ class _Fuser:
         self._sink()
         self._merge_siblings()
         self._join_in_place()
-        if any(map(is_far, self._stored())):
-            self._compute_again()
+        self._compute_again()
         groups = tuple(self._finish())
         return Fusion(self.graph, groups, frozenset(self.anchors), self.reasons, self.slices)
 
@@ -237,10 +236,28 @@ class _Fuser:
 
     def _compute_again(self) -> None:
         """Kernels compute by themselves what takes less time so than by way of memory."""
-        order, read = self._topological(), self._read_from_memory()
-        repeated = [self._repeat(key, maker, read) for key in order for maker in order if self._may_repeat(key, maker)]
+        order, stored = self._topological(), self._stored()
+        moved = [0, *itertools.accumulate(self._traffic(key, stored) for key in order)]
+        if moved[-1] < FAR:
+            return
+        begun, read = dict(zip(order, moved, strict=False)), self._read_from_memory()
+        pairs = ((key, maker) for key in order for maker in self._makers(key))
+        far = [(key, maker) for key, maker in pairs if begun[key] - begun[maker] >= FAR]
+        repeated = [self._repeat(key, maker, read) for key, maker in far]
         if any(repeated):
             self._drop_unread(order)
+
+    def _traffic(self, key: int, stored: Collection[Value]) -> int:
+        """Bytes that a group reads and writes."""
+        d = self.drafts[key]
+        fetched = {a.value for _, a in d.fetched()}
+        return sum(map(size_of, fetched)) + sum(size_of(s.node.out) for s in d.spaces if s.node.out in stored)
+
+    def _makers(self, key: int) -> list[int]:
+        """The groups that one reads from, unless it runs alone."""
+        d = self.drafts[key]
+        found = {self.number[k] for k in d.sources - d.ids if k in self.number}
+        return [] if d.traits & {"scatter", "library"} else sorted(found)
 
     def _read_from_memory(self) -> dict[int, set[int]]:
         """By node, the groups that read it and do not compute it."""
@@ -250,10 +267,6 @@ class _Fuser:
                 read.setdefault(k, set()).add(key)
         return read
 
-    def _may_repeat(self, reader: int, maker: int) -> bool:
-        a, b = self.drafts[reader], self.drafts[maker]
-        return not a.sources.isdisjoint(b.ids) and reader != maker and not a.traits & {"scatter", "library"}
-
     def _repeat(self, reader: int, maker: int, read: dict[int, set[int]]) -> bool:
         """Compute in a group again what it had better not read of another one."""
         d = self.drafts[reader]
@@ -261,7 +274,7 @@ class _Fuser:
         spaces = {s.node.id: s for s in self.drafts[maker].spaces if self._is_repeatable(s, maker)}
         fixed = {v for v, aligned in fetched if not aligned or v.node.id not in spaces}
         needed = {v: None for v, _ in fetched if v not in fixed}
-        if not any(map(is_far, needed)):
+        if not any(size_of(v) >= LEAST for v in needed):
             return False
 
         def price(v: Value) -> int:

@@ -20,7 +20,8 @@ from graphc.ir.poly import Poly
 from graphc.passes.access import Footprint
 from graphc.passes.minimum_cut import UNBOUNDED, Network
 
-FAR = 1 << 18  # bytes of an array from which on it is not in the nearest caches when it is read
+FAR = 1 << 18  # bytes that kernels have read or written meanwhile when an array is no more in the nearest caches
+LEAST = 1 << 12  # bytes of an array that are worth the trouble
 READ, WRITTEN = 3, 7  # additions in the time in which a byte of such an array is read, or written: 30 GB/s, and half
 USUAL = 256  # what a symbolic extent is reckoned as
 
@@ -33,18 +34,19 @@ def size(p: Poly) -> int:
     return p.evaluate(dict.fromkeys(p.free, USUAL))
 
 
-def is_far(v: Value) -> bool:
-    return size(Poly.of(v.type.nbytes)) >= FAR
+def size_of(v: Value) -> int:
+    """In bytes."""
+    return size(Poly.of(v.type.nbytes))
 
 
 def read_price(v: Value) -> int:
     is_number = v.node.op.name == "constant" and v.type.size == 1
-    return 0 if is_number else READ * size(Poly.of(v.type.nbytes))
+    return 0 if is_number else READ * size_of(v)
 
 
 def store_price(v: Value) -> int:
     """Of storing a value and reading it."""
-    return (READ + WRITTEN) * size(Poly.of(v.type.nbytes))
+    return (READ + WRITTEN) * size_of(v)
 
 
 def computed_again(needed: Iterable[Value], spaces: Mapping[int, Footprint], price: Price) -> list[Node]:

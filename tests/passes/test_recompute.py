@@ -16,7 +16,7 @@ from roads import interpreted, reference
 import graphc as gx
 import graphc.numpy as gnp
 from graphc.ir.poly import Poly
-from graphc.passes import recompute
+from graphc.passes import fuse, recompute
 from graphc.passes.fuse import Fusion
 from graphc.passes.minimum_cut import UNBOUNDED, Network
 from graphc.runtime.stages import Stages
@@ -89,7 +89,8 @@ def test_what_is_compared_for_equality_is_read() -> None:
 @pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("far", [1, recompute.FAR])
 def test_values(f: Callable[..., Any], far: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recompute, "FAR", far)
+    monkeypatch.setattr(fuse, "FAR", far)
+    monkeypatch.setattr(fuse, "LEAST", min(far, recompute.LEAST))
     args = [a.astype("float64") for a in arrays(rows=24 if far == 1 else ROWS)]
     program = gx.jit(gx.value_and_grad(f, argnums=(0, 1, 2)))
     graph = program.trace(*args)
@@ -102,7 +103,8 @@ def test_values(f: Callable[..., Any], far: int, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("scheduled", [False, True])
 @pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 def test_nests_mean_the_same(f: Callable[..., Any], scheduled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recompute, "FAR", 1)
+    monkeypatch.setattr(fuse, "FAR", 1)
+    monkeypatch.setattr(fuse, "LEAST", 1)
     args = [a[:9, :5] for a in arrays(rows=9)]
     args = [args[0], args[1][:5], args[2][:5]]
     graph = Stages(gx.jit(gx.value_and_grad(f, argnums=(0, 1, 2))).trace(*args)).optimized
@@ -111,7 +113,8 @@ def test_nests_mean_the_same(f: Callable[..., Any], scheduled: bool, monkeypatch
 
 
 def test_a_result_is_stored_and_may_be_computed_again_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recompute, "FAR", 1)
+    monkeypatch.setattr(fuse, "FAR", 1)
+    monkeypatch.setattr(fuse, "LEAST", 1)
 
     def f(x, w, v):
         h = x @ w
