@@ -14,7 +14,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
-from graphc.passes.alignment import Alignment
+from graphc.passes.alignment import LARGEST, Alignment
 from graphc.passes.draft import Draft, draft_of, joined
 from graphc.passes.parts import Part, parts_of
 from graphc.passes.recompute import FAR, LEAST, computed_again, read_price, size_of, store_price
@@ -254,10 +254,11 @@ class _Fuser:
         return sum(map(size_of, fetched)) + sum(size_of(s.node.out) for s in d.spaces if s.node.out in stored)
 
     def _makers(self, key: int) -> list[int]:
-        """The groups that one reads from, unless it runs alone."""
+        """The groups that one reads from, unless it runs alone or holds as much as it can."""
         d = self.drafts[key]
-        found = {self.number[k] for k in d.sources - d.ids if k in self.number}
-        return [] if d.traits & {"scatter", "library"} else sorted(found)
+        if d.traits & {"scatter", "library"} or len(d.spaces) >= LARGEST:
+            return []
+        return sorted({self.number[k] for k in d.sources - d.ids if k in self.number})
 
     def _read_from_memory(self) -> dict[int, set[int]]:
         """By node, the groups that read it and do not compute it."""

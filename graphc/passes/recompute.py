@@ -26,8 +26,7 @@ READ, WRITTEN = 3, 7  # additions in the time in which a byte of such an array i
 USUAL = 256  # what a symbolic extent is reckoned as
 
 Price = Callable[[Value], int]
-_Node = tuple[str, Value | None]
-_SOURCE, _SINK = ("source", None), ("sink", None)
+_SOURCE, _SINK = -1, -2
 
 
 def size(p: Poly) -> int:
@@ -54,27 +53,39 @@ def computed_again(needed: Iterable[Value], spaces: Mapping[int, Footprint], pri
 
     `price`: of reading a value, and of storing it where that is done for this reader alone.
     """
-    network: Network[_Node] = Network()
-    pending, known = list(needed), set[Value]()
-    for v in pending:
-        network.edge(("needed", v), _SINK, UNBOUNDED)
-    while pending:
-        v = pending.pop()
-        if v not in known:
-            known.add(v)
-            pending += _ask(network, v, spaces.get(v.node.id), price(v))
-    behind = network.behind_cut(_SOURCE, _SINK)
-    return sorted((v.node for what, v in behind if v and what == "computed"), key=lambda n: -n.id)
+    ask = _Questions(spaces, price)
+    for v in needed:
+        ask.network.edge(ask.needed(v), _SINK, UNBOUNDED)
+    pending = list(ask.numbers)
+    for v in pending:  # grows as it goes
+        pending += ask.about(v)
+    behind = ask.network.behind_cut(_SOURCE, _SINK)
+    return sorted((v.node for v in pending if ask.computed(v) in behind), key=lambda n: -n.id)
 
 
-def _ask(network: Network[_Node], v: Value, space: Footprint | None, price: int) -> set[Value]:
-    """Enter the two questions about a value; gives the operands that computing it again needs."""
-    network.edge(("computed", v), ("needed", v), price)
-    network.edge(_SOURCE, ("computed", v), work(space) if space else UNBOUNDED)
-    operands = {a.value for a in space.accesses} if space else set()
-    for x in operands:
-        network.edge(("needed", x), ("computed", v), UNBOUNDED)
-    return operands
+class _Questions:
+    """The network: two nodes for each value, by numbers, which are found faster than values."""
+
+    def __init__(self, spaces: Mapping[int, Footprint], price: Price) -> None:
+        self.spaces, self.price = spaces, price
+        self.network: Network[int] = Network()
+        self.numbers: dict[Value, int] = {}
+
+    def needed(self, v: Value) -> int:
+        return 2 * self.numbers.setdefault(v, len(self.numbers))
+
+    def computed(self, v: Value) -> int:
+        return self.needed(v) + 1
+
+    def about(self, v: Value) -> list[Value]:
+        """Enter the two questions about a value; gives the operands, new ones, that computing it again needs."""
+        space, known, computed = self.spaces.get(v.node.id), len(self.numbers), self.computed(v)
+        self.network.edge(computed, self.needed(v), self.price(v))
+        self.network.edge(_SOURCE, computed, work(space) if space else UNBOUNDED)
+        operands = dict.fromkeys(a.value for a in space.accesses) if space else {}
+        for x in operands:
+            self.network.edge(self.needed(x), computed, UNBOUNDED)
+        return [x for x in operands if self.numbers[x] >= known]
 
 
 def work(space: Footprint) -> int:

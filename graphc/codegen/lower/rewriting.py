@@ -38,7 +38,7 @@ class Rewriting:
 
     def reduction(self, r: Reduction) -> Reduction:
         if r.id not in self.reductions:
-            self.reductions[r.id] = replace(r, args=self.args(r.args), over=r.over & self.axes.keys())
+            self.reductions[r.id] = replace(r, args=self.args(r.args), over=r.over.intersection(self.axes))
         return self.reductions[r.id]
 
     def effect(self, e: Effect) -> Effect:
