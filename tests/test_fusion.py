@@ -14,7 +14,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.primitive import primitive
 from graphc.ir.types import Dim, Type
-from graphc.passes.fuse import Fusion, fuse, merge_orders
+from graphc.passes.fuse import Fusion, fuse
+from graphc.passes.loop_order import merge_orders
 from graphc.passes.own_outputs import own_outputs
 from graphc.runtime.stages import Stages
 
@@ -84,6 +85,16 @@ def sums_of_one_array(x: Value) -> tuple[Value, Value]:
     return P.sum(x, axes=(0,)), P.sum(P.mul(x, x), axes=(0, 1))
 
 
+def regression(x: Value, w: Value, y: Value) -> Value:
+    """A gradient: the rows of x are met twice, once by w and once by what is left of y."""
+    rest = P.sub(P.tanh(P.matmul(x, w)), y)
+    return P.matmul(P.permute(x, axes=(1, 0)), rest)
+
+
+def rows_times_matrices(x: Value, w: Value) -> Value:
+    return P.exp(P.matmul(P.sin(x), P.cos(w)))
+
+
 ONE_KERNEL = [
     (softmax, ((5, 8),)),
     (layer_norm, ((5, 8), (8,), (8,))),
@@ -92,6 +103,8 @@ ONE_KERNEL = [
     (stencil, ((9,),)),
     (two_branches, ((5, 8), (8,))),
     (sums_of_one_array, ((5, 8),)),
+    (regression, ((6, 4), (4, 1), (6, 1))),
+    (rows_times_matrices, ((3, 1, 4), (3, 4, 5))),
 ]
 
 
@@ -137,6 +150,13 @@ def test_a_product_adds_by_itself_what_is_spread_over_its_result() -> None:
     fusion = fuse(build(squares, (40, 8), (50, 8)))
     assert [sorted(names) for names in kernels(fusion)] == [["mul", "mul", "sum", "sum"], ["add", "matmul", "sub"]]
     assert [v.shape for v in fusion.groups[0].writes] == [(40,), (50,)]
+
+
+def test_vectors_of_a_batch_that_share_a_matrix_are_a_product() -> None:
+    def shared(x: Value, w: Value) -> Value:
+        return P.sum(P.matmul(P.exp(x), w), axes=(2,))
+
+    assert kernels(fuse(build(shared, (5, 1, 8), (8, 6)))) == [["exp"], ["matmul"], ["sum"]]
 
 
 def test_a_value_read_at_another_position_is_stored_and_the_reason_kept() -> None:

@@ -37,9 +37,9 @@ TARGET = frozenset({"avx512"})  # whatever this machine has: products are planne
 NAMES = (
     "overhead_add", "mlp_tiny_grad", "hier_logp", "small_gemm_chain", "blackscholes_f32", "elementwise_chain",
     "softmax", "layernorm_grad", "lse_argmax_ax0", "meanvar_ax0", "logreg_grad", "mlp_train_sgdm", "transformer_fwd",
-    "nbody", "kmeans", "embed_fwd", "embed_grad", "gemm_f32_512", "bmm_64", "sort_1e6", "argsort_1e6", "topk50",
-    "cumsum_row", "cumsum_ax0", "cumsum_ax1", "luma_u8", "sobel_u8", "channels_first_u8", "rotations", "quaternions",
-    "inverse_2x2", "standardise", "covariance", "kernel_matrix", "normal_logp", "powers",
+    "transformer_grad", "nbody", "kmeans", "embed_fwd", "embed_grad", "gemm_f32_512", "bmm_64", "sort_1e6",
+    "argsort_1e6", "topk50", "cumsum_row", "cumsum_ax0", "cumsum_ax1", "luma_u8", "sobel_u8", "channels_first_u8",
+    "rotations", "quaternions", "inverse_2x2", "standardise", "covariance", "kernel_matrix", "normal_logp", "powers",
 )  # fmt: skip
 DONATED = {"mlp_train_sgdm": ("parameters", "velocities")}  # workloads and the parameters that they give up
 

@@ -14,8 +14,10 @@ from graphc.ir import node as ir
 from graphc.ir.ops.reindex import ravel_index
 from graphc.ir.ops.shape import broadcast_index
 from graphc.ir.poly import Poly, Size
+from graphc.ir.types import numpy_dtype
 from graphc.passes.access import is_view, storage
 from graphc.passes.fuse import Fusion, Group
+from graphc.passes.parts import Part
 
 
 def buffer_name(value: ir.Value) -> str:
@@ -32,10 +34,13 @@ class _Lift:
         self.fusion, self.group = fusion, group
         self.cluster = Cluster(group.name)
         self.home: dict[int, Value] = {}
-        for name, extent in group.axes:
-            self.cluster.axis(name, extent)
         for v in group.arrays:
             self.cluster.array(buffer_name(v), v.dtype, "out")
+        if group.around:
+            self._fill_around(group.around)
+            return
+        for name, extent in group.axes:
+            self.cluster.axis(name, extent)
         for n in group.nodes:
             if "scatter" in n.op.traits:
                 self._scatter(n)
@@ -51,6 +56,15 @@ class _Lift:
         for target, at in places:
             assert at is not None
             self.cluster.store(buffer_name(target), at, self.home[n.id], [a for a in axes if a])
+
+    def _fill_around(self, p: Part) -> None:
+        """Box by box, with axes of its own each."""
+        dtype = p.target.dtype
+        value = self.cluster.const(numpy_dtype(dtype).type(p.rim).item(), register(dtype))
+        for n, box in enumerate(p.around()):
+            names = [f"b{n}_{k}" for k in range(len(box))]
+            point = [start + self.cluster.axis(a, e) for a, (start, e) in zip(names, box, strict=True)]
+            self.cluster.store(buffer_name(p.target), ravel_index(point, p.target.shape), value, names)
 
     def _scatter(self, n: ir.Node) -> None:
         """Zeros, then one addition per update, in order."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from inspect import Parameter
 from typing import Any, TypeAlias
 
-from graphc.errors import DonationWarning, SignatureError
+from graphc.errors import SignatureError
 from graphc.frontend.signature import Call
 from graphc.frontend.trace import WeakFloat, parameters
-from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
-from graphc.runtime.executable import Executable, Native
 from graphc.runtime.tree import Structure
 
 Donate: TypeAlias = "int | str | Sequence[int | str]"
@@ -91,12 +88,3 @@ def _arrays(call: Call, leaves: range, name: str) -> list[int]:
 def _mistake(problem: str, got: str) -> SignatureError:
     fix = 'jit(f, donate=("name", 1)): parameters whose arguments are arrays, or nests with arrays'
     return SignatureError(problem, got=got, fix=fix, loc=user_location())
-
-
-def warn_of_unused(name: str, graph: Graph, executable: Executable) -> None:
-    """Say which arguments were given up in vain, where the function is called first."""
-    loc = user_location()
-    for k, why in executable.program.plan.donation.unused if isinstance(executable, Native) else ():
-        v = graph.inputs[k]
-        text = f"{name}: the donated argument {v.node.attrs['name']} ({v.type}) is not used for a result: {why}"
-        warnings.warn_explicit(text, DonationWarning, loc.file, loc.line)

@@ -17,14 +17,14 @@ from graphc.codegen.native.array_layout import layout_is_known
 from graphc.codegen.native.door import Reader, reader
 from graphc.errors import SignatureError
 from graphc.frontend.compiled import Compiled, Way, argument_parts
-from graphc.frontend.donation import Donate, Donated, warn_of_unused
+from graphc.frontend.donation import Donate, Donated
 from graphc.frontend.signature import Call, parse_signature
 from graphc.frontend.trace import function_name, trace_leaves
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
 from graphc.ir.types import Type
 from graphc.runtime.collection import collection_paused
-from graphc.runtime.executable import Executable
+from graphc.runtime.executable import Executable, warn_of_unused
 from graphc.runtime.parts import has_parts
 
 Function = Callable[..., Any]
@@ -173,7 +173,7 @@ class Jit:
         donated = self.donated.leaves(call)
         is_declared = self._declared is not None
         compiled = Compiled.make(graph, results, call, why, is_declared=is_declared, **options, donated=donated)
-        warn_of_unused(self.name, graph, compiled.executable)
+        warn_of_unused(self.name, compiled.executable)
         return compiled
 
     def _remember(

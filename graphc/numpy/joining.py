@@ -230,7 +230,7 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: Any
 def _pad_constant(x: Any, widths: list[list[int]], values: Any) -> Any:
     """One constant everywhere is one operation; else an axis after the other."""
     fills = np.broadcast_to(np.asarray(values), (len(widths), 2)).tolist()
-    if len({fill for pair in fills for fill in pair}) <= 1:
+    if len({repr(fill) for pair in fills for fill in pair}) <= 1:  # by their text NaNs are equal, and 0.0 is not -0.0
         fill = float(fills[0][0]) if fills else 0.0
         low, high = (tuple(pair[side] for pair in widths) for side in (0, 1))
         return views.pad(x, low=low, high=high, value=fill) if any(low) or any(high) else x

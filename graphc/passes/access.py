@@ -20,6 +20,7 @@ from graphc.records import dataclass, field
 
 INLINE_DEPTH = 16  # views of views that are folded into one access
 AXIS = "~"
+MANY_PRODUCTS = 8  # that read one turned matrix, from which on it is turned once, and stored
 JOIN_WIDTH = 8  # parts of a concatenation that are read in place
 
 
@@ -76,6 +77,16 @@ class Footprint:
         return (*(a for a in self.result if a is not None), *self.reduced)
 
     @cached_property
+    def traits(self) -> frozenset[str]:
+        """Those of the operation; a matrix times a vector is a sum like any other."""
+        traits = self.node.op.traits
+        return (
+            traits - {"contraction"} | {"reduction"}
+            if "contraction" in traits and not is_product(self.node)
+            else traits
+        )
+
+    @cached_property
     def sources(self) -> frozenset[int]:
         """The nodes that are read, and those that compute slices of what is read."""
         direct = frozenset(a.value.node.id for a in self.accesses)
@@ -87,11 +98,11 @@ class Footprint:
 
 
 def footprint(
-    node: Node, anchors: Collection[int], parts: Mapping[int, Collection[int]] = MappingProxyType({})
+    node: Node, anchors: Collection[int], parts: Mapping[int, Collection[int]] = MappingProxyType({}), again: str = ""
 ) -> Footprint:
-    """Record what an anchor reads."""
+    """Record what an anchor reads; `again` tells the axes of a second computation from those of the first."""
     shape = node.types[0].shape
-    names = tuple(None if e == 1 else f"{AXIS}{node.id}_{k}" for k, e in enumerate(shape))
+    names = tuple(None if e == 1 else f"{AXIS}{node.id}{again}_{k}" for k, e in enumerate(shape))
     extents = {a: e for a, e in zip(names, shape, strict=True) if a is not None}
     space = Footprint(node, names, extents=extents, parts=parts)
     recorder = _Recorder(space, anchors)
@@ -164,6 +175,15 @@ def is_view(node: Node) -> bool:
     return node.op.loops is not None and not node.op.traits & {"reduction", "contraction"}
 
 
+def is_product(node: Node) -> bool:
+    """A contraction that meets every element of its operands several times, not a matrix of its own times a vector."""
+    if "contraction" not in node.op.traits:
+        return False
+    a, b = (v.shape for v in node.inputs)
+    batch = node.types[0].shape[:-2]
+    return not ((b[-1] == 1 and a[:-2] == batch) or (a[-2] == 1 and b[:-2] == batch))
+
+
 def is_contiguous_join(node: Node) -> bool:
     """A concatenation whose parts are contiguous pieces of it, with numbers for sizes."""
     if node.op.name != "concatenate":
@@ -198,6 +218,12 @@ def find_anchors(graph: Graph) -> set[int]:
     return anchors
 
 
+def _is_turned(node: Node) -> bool:
+    """Whether rows do not lie together; each product would copy them together for itself."""
+    axes: Sequence[int] = node.attrs["axes"]
+    return axes[-1] != len(axes) - 1
+
+
 def _views_to_store(node: Node) -> set[int]:
     """What a library operation needs as arrays; a reshape is one already if its operand is."""
     return {base.node.id for base in (storage(v, ()) for v in node.inputs) if is_view(base.node)}
@@ -220,10 +246,12 @@ def _is_guarded(value: Value, anchors: Collection[int]) -> bool:
 
 
 def _is_better_stored(graph: Graph, node: Node) -> bool:
-    """Joins, pads and gathers that are read many times over, and joins of many parts."""
-    if node.op.name not in ("concatenate", "pad", "gather"):
+    """Joins, pads and gathers that are read many times over, joins of many parts, matrices that are turned often."""
+    if node.op.name not in ("concatenate", "pad", "gather", "permute"):
         return False
     users = list(graph.users(node.out))
+    if node.op.name == "permute":
+        return _is_turned(node) and sum(map(is_product, users)) >= MANY_PRODUCTS
     if node.op.name == "concatenate" and (len(node.inputs) > JOIN_WIDTH or any(is_view(u) for u in users)):
         return True
     return any("contraction" in u.op.traits for u in users) or (node.op.name != "pad" and len(users) > 1)

@@ -8,19 +8,19 @@ lies between them, and when one loop order suits both.  Each refusal keeps its r
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
+from graphc.passes.alignment import LARGEST, Alignment
 from graphc.passes.draft import Draft, draft_of, joined
-from graphc.passes.loop_order import merge_orders, preferred_order
 from graphc.passes.parts import Part, parts_of
+from graphc.passes.recompute import FAR, LEAST, computed_again, read_price, size_of, store_price
 from graphc.passes.slices import Slice, find_slices
-from graphc.records import dataclass
+from graphc.records import dataclass, replace
 
-LARGEST = 64  # anchors of one group: bounds code size and compile time
 DIVISIONS = frozenset({"div", "floordiv", "mod", "fmod", "sqrt"})  # correctly rounded, yet too slow to be repeated
 
 
@@ -28,7 +28,8 @@ DIVISIONS = frozenset({"div", "floordiv", "mod", "fmod", "sqrt"})  # correctly r
 class Group:
     """One kernel: `axes` in loop order with extents; where each node's result and reduced dimensions lie on them.
 
-    `writes` are the results that it stores, `parts` those that it stores in a place of a larger array.
+    `writes` are the results that it stores, `parts` those that it stores in a place of a larger array.  `around`: it
+    writes no more of its only result than what that part, which another group stores, leaves of it.
     """
 
     id: int
@@ -39,6 +40,7 @@ class Group:
     writes: tuple[Value, ...]
     reads: tuple[Value, ...]
     parts: tuple[Part, ...] = ()
+    around: Part | None = None
 
     @property
     def arrays(self) -> tuple[Value, ...]:
@@ -80,10 +82,6 @@ class _Fuser:
         self.drafts: dict[int, Draft] = {}  # by number; a merged group keeps the number of one part
         self.number: dict[int, int] = {}  # node -> number of its group
         self.spaces: dict[int, Footprint] = {}  # node -> what it reads
-        self.same: dict[str, str] = {}  # union-find over axes, the smaller class under the larger one
-        self.sizes: dict[str, int] = {}  # of the class of an axis that stands for it, where it has others
-        self.trail: list[str] = []  # keys of `same` in the order in which they came, to take them back
-        self.extents: dict[str, Size] = {}
         self.read_by: dict[int, list[int]] = {}  # node -> nodes, of those that have a group by now
         self.users = _users(graph, self.anchors)
         self.slices = find_slices(graph, self.anchors)
@@ -91,9 +89,12 @@ class _Fuser:
         for v, s in self.slices.items():
             self.pieces.setdefault(s.whole.node.id, set()).add(v.node.id)
         self.results = {storage(v, self.anchors) for v in graph.outputs} | self.slices.keys()
+        self.alignment = Alignment(self.users, self.results, self.pieces)
+        self.axes = self.alignment.axes
         self.reasons: dict[tuple[int, int], str] = {}
         self.joined: dict[Value, list[Part]] = {}  # arrays that no kernel makes, but those that compute their parts
         self.parts: dict[Value, list[Part]] = {}  # by source
+        self.rims: dict[int, Part] = {}  # by the group that writes what is around the part
 
     def run(self) -> Fusion:
         for node in self.graph.nodes:
@@ -104,6 +105,7 @@ class _Fuser:
         self._sink()
         self._merge_siblings()
         self._join_in_place()
+        self._compute_again()
         groups = tuple(self._finish())
         return Fusion(self.graph, groups, frozenset(self.anchors), self.reasons, self.slices)
 
@@ -112,7 +114,7 @@ class _Fuser:
     def _place(self, space: Footprint) -> None:
         """Open a group for a node, then merge it with the groups it reads, the latest first."""
         node = space.node
-        self.extents.update(space.extents)
+        self.axes.extents.update(space.extents)
         self.spaces[node.id] = space
         for k in sorted(space.sources):
             self.read_by.setdefault(k, []).append(node.id)
@@ -123,7 +125,7 @@ class _Fuser:
             below |= 1 << other | self.drafts[other].below
         self.drafts[node.id], self.number[node.id] = draft_of([space], self.read_by, below), node.id
         for r in sorted(read, reverse=True):
-            if "contraction" in node.op.traits:
+            if "contraction" in space.traits:
                 self.reasons[r, node.id] = "operands of a matrix product are stored"
                 continue
             mine, other = self.number[node.id], self.number[r]
@@ -136,16 +138,10 @@ class _Fuser:
     def _merge(self, mine: int, other: int, side_by_side: bool = False) -> str:
         """Merge two groups, though they share no axis if `side_by_side`; gives the reason if they stay apart."""
         a, b = self.drafts[mine], self.drafts[other]
-        reason = self._kinds(a, b) or self._between(mine, other)
-        if reason:
-            return reason
-        mark = len(self.trail)
-        reason = self._align(a, b, side_by_side)
-        if reason:
-            self._take_back(mark)
-            return reason
-        self._join(mine, other)
-        return ""
+        reason = self._between(mine, other) or self.alignment.unite(a, b, side_by_side)
+        if not reason:
+            self._join(mine, other)
+        return reason
 
     def _join(self, mine: int, other: int) -> None:
         """One group of two, under the number that third groups know, so that few of them have to be told."""
@@ -155,7 +151,7 @@ class _Fuser:
         below = (a.below | b.below) & ~parts
         is_news = self._is_read(gone, kept) or (below & ~a.below and self._is_read(kept, gone))
         del self.drafts[gone]
-        self.drafts[kept] = joined(a, b, self._find, below)
+        self.drafts[kept] = joined(a, b, self.axes.find, below)
         self.number.update(dict.fromkeys(b.ids, kept))
         for d in self.drafts.values() if is_news else ():
             if d.below & parts:
@@ -185,9 +181,10 @@ class _Fuser:
         """Than to store the result: those that this kernel computes are stored anyway, or spread along an axis."""
         space = self.spaces[node.id]
         inside = [a for a in space.accesses if self.number.get(a.value.node.id) == mine]
-        return bool(inside) and all(self._is_stored(a.value, mine) or _is_spread(a, space) for a in inside)
+        return bool(inside) and all(self._is_needed_beside(a.value, mine) or _is_spread(a, space) for a in inside)
 
-    def _is_stored(self, value: Value, mine: int) -> bool:
+    def _is_needed_beside(self, value: Value, mine: int) -> bool:
+        """By the caller or by a group other than this one."""
         return value in self.results or bool(self._readers(value) - {mine})
 
     def _move(self, node: Node, mine: int, reader: int) -> None:
@@ -209,24 +206,37 @@ class _Fuser:
                     self._merge(mine, other)
 
     def _join_in_place(self) -> None:
-        """A kernel that only joins results of other kernels goes: those store their parts where it would copy them."""
+        """A kernel that only joins results of other kernels goes: those store their parts where it would copy them.
+
+        Of one that pads a result the rim is left.
+        """
         for key, draft in list(self.drafts.items()):
             node = draft.spaces[0].node
             parts = parts_of(node, self.anchors, self.joined) if len(draft.spaces) == 1 else []
             if parts and all(self._may_store(p, key) for p in parts):
                 self._merge_makers(parts)
-                del self.drafts[key], self.number[node.id]  # no kernel makes it, but those of its parts
+                self._leave_rim(key, parts[0])
                 self.joined[node.out] = parts
         for p in (p for whole, parts in self.joined.items() if self._is_wanted(whole) for p in parts):
             self.parts.setdefault(p.source, []).append(p)
 
     def _is_wanted(self, joined: Value) -> bool:
         """Not where it is only joined in place to other arrays."""
-        return joined in self.results or any(n in self.number for n in self.read_by.get(joined.node.id, ()))
+        is_read = any(n in self.number for n in self.read_by.get(joined.node.id, ()))
+        return joined in self.results or is_read or joined.node.id in self.number
+
+    def _leave_rim(self, key: int, part: Part) -> None:
+        (space,) = self.drafts[key].spaces
+        if part.rim is None:
+            del self.drafts[key], self.number[space.node.id]  # no kernel makes it, but those of its parts
+            return
+        self.rims[key] = part
+        unread = replace(space, accesses=[])
+        self.drafts[key] = draft_of([unread], self.read_by, self.drafts[key].below)
 
     def _may_store(self, p: Part, join: int) -> bool:
         maker = self.number.get(p.source.node.id, join)
-        return maker != join and not self.drafts[maker].traits & {"contraction", "scatter", "library"}
+        return maker != join and maker not in self.rims and not self.drafts[maker].traits & {"scatter", "library"}
 
     def _merge_makers(self, parts: Sequence[Part]) -> None:
         """Kernels that read the same arrays for parts of one array read them together."""
@@ -236,23 +246,114 @@ class _Fuser:
             if shared and not self._depend(mine, other):
                 self._merge(mine, other, side_by_side=True)
 
-    def _depend(self, x: int, y: int) -> bool:
-        return bool(self.drafts[y].below >> x & 1 or self.drafts[x].below >> y & 1)
+    # ------------------------------------------------------------------------------------------- computing again
 
-    # -------------------------------------------------------------------------------------------------- legality
+    def _compute_again(self) -> None:
+        """Kernels compute by themselves what takes less time so than by way of memory."""
+        order, stored = self._topological(), self._stored()
+        moved = [0, *itertools.accumulate(self._traffic(key, stored) for key in order)]
+        if moved[-1] < FAR:
+            return
+        begun, read = dict(zip(order, moved, strict=False)), self._read_from_memory()
+        pairs = ((key, maker) for key in order for maker in self._makers(key))
+        far = [(key, maker) for key, maker in pairs if begun[key] - begun[maker] >= FAR]
+        repeated = [self._repeat(key, maker, read) for key, maker in far]
+        if any(repeated):
+            self._drop_unread(order)
+
+    def _traffic(self, key: int, stored: Collection[Value]) -> int:
+        """Bytes that a group reads and writes."""
+        d = self.drafts[key]
+        fetched = {a.value for _, a in d.fetched()}
+        return sum(map(size_of, fetched)) + sum(size_of(s.node.out) for s in d.spaces if s.node.out in stored)
+
+    def _makers(self, key: int) -> list[int]:
+        """The groups that one reads from, unless it runs alone or holds as much as it can."""
+        d = self.drafts[key]
+        if d.traits & {"scatter", "library"} or len(d.spaces) >= LARGEST:
+            return []
+        return sorted({self.number[k] for k in d.sources - d.ids if k in self.number})
+
+    def _read_from_memory(self) -> dict[int, set[int]]:
+        """By node, the groups that read it and do not compute it."""
+        read: dict[int, set[int]] = {}
+        for key, d in self.drafts.items():
+            for k in {a.value.node.id for _, a in d.fetched()}:
+                read.setdefault(k, set()).add(key)
+        return read
+
+    def _repeat(self, reader: int, maker: int, read: dict[int, set[int]]) -> bool:
+        """Compute in a group again what it had better not read of another one."""
+        d = self.drafts[reader]
+        fetched = {(a.value, self._is_aligned(s, a)) for s, a in d.fetched()}
+        spaces = {s.node.id: s for s in self.drafts[maker].spaces if self._is_repeatable(s, maker)}
+        fixed = {v for v, aligned in fetched if not aligned or v.node.id not in spaces}
+        needed = {v: None for v, _ in fetched if v not in fixed}
+        if not any(size_of(v) >= LEAST for v in needed):
+            return False
+
+        def price(v: Value) -> int:
+            return 0 if v in fixed else read_price(v) if self._is_stored(v, reader, read) else store_price(v)
+
+        again = computed_again(needed, spaces, price)
+        if not again or not self._take_in(reader, again):
+            return False
+        for k in {a.value.node.id for _, a in d.fetched()}:
+            read[k].remove(reader)
+        for k in {a.value.node.id for _, a in self.drafts[reader].fetched()}:
+            read.setdefault(k, set()).add(reader)
+        return True
 
     @staticmethod
-    def _kinds(a: Draft, b: Draft) -> str:
-        if len(a.spaces) + len(b.spaces) > LARGEST:
-            return f"a kernel holds at most {LARGEST} operations"
-        for x, y in ((a, b), (b, a)):
-            if x.has("scatter"):
-                return "scatter-add runs alone"
-            if x.has("library"):
-                return "a scan, a sort or a selection runs alone"
-            if x.has("contraction") and (y.has("contraction") or y.has("reduction")):
-                return "a matrix product takes elementwise work after it only"
-        return ""
+    def _is_aligned(space: Footprint, access: Access) -> bool:
+        return access.coordinates is not None and "contraction" not in space.traits
+
+    def _is_repeatable(self, space: Footprint, maker: int) -> bool:
+        """Elementwise work on what lies at the same point.
+
+        Not what is compared for equality: a second computation may be contracted in another way.
+        """
+        n = space.node
+        exact = any(self.graph.nodes[k].op.name in ("eq", "ne") for k in self.users[n.id])
+        own = self.number[n.id] == maker and n.op.is_elementwise and n.out not in self.parts
+        return own and not exact and all(a.coordinates is not None for a in space.accesses)
+
+    def _is_stored(self, v: Value, reader: int, read: Mapping[int, set[int]]) -> bool:
+        """Whatever this reader does."""
+        made = v.node.id in self.number
+        return not made or v in self.results or v in self.parts or bool(read.get(v.node.id, set()) - {reader})
+
+    def _take_in(self, reader: int, nodes: Iterable[Node]) -> bool:
+        """Let a group compute nodes of other groups as well, the last first; says whether it can."""
+        before, mark = self.drafts[reader], self.axes.mark
+        for n in nodes:
+            space = footprint(n, self.anchors, self.pieces, again=f"'{reader}")
+            self.axes.extents.update(space.extents)
+            mine, more = self.drafts[reader], draft_of([space], {}, 0)
+            if self.alignment.unite(mine, more):
+                self.axes.take_back(mark)
+                self.drafts[reader] = before
+                return False
+            self.drafts[reader] = joined(mine, more, self.axes.find, mine.below)
+        return True
+
+    def _drop_unread(self, order: Sequence[int]) -> None:
+        """What nobody reads any more, groups with nothing else included."""
+        needed = {v.node.id for v in (*self.results, *self.parts)}
+        for key in reversed(order):
+            d, inside, kept = self.drafts[key], set[int](), list[Footprint]()
+            for s in reversed(d.spaces):
+                k = s.node.id
+                if k in inside or (self.number[k] == key and k in needed):
+                    kept.insert(0, s)
+                    inside |= s.sources & d.ids
+                    needed |= s.sources - d.ids
+            self.drafts[key] = draft_of(kept, self.read_by, d.below)
+            if not kept:
+                del self.drafts[key]
+
+    def _depend(self, x: int, y: int) -> bool:
+        return bool(self.drafts[y].below >> x & 1 or self.drafts[x].below >> y & 1)
 
     def _between(self, mine: int, other: int) -> str:
         """Would a third group have to run both after the one and before the other?"""
@@ -263,156 +364,36 @@ class _Fuser:
                     return "another kernel lies between them"
         return ""
 
-    def _align(self, a: Draft, b: Draft, side_by_side: bool) -> str:
-        """Identify axes: first as the reads demand, then as shared operands and equal extents suggest."""
-        if not self._demand(a, b):
-            return "it is read at another position than it is computed at"
-        self._suggest(self._shared_reads(a, b), a, b)
-        mine, other = self._classes(a), self._classes(b)
-        if mine and other and not mine & other and not side_by_side:
-            return "they share no axis"
-        self._suggest(self._equal_extents(a, b), a, b)
-        for x, y in ((a, b), (b, a)):
-            if x.has("contraction") and not self._classes(y) <= self._product_axes(x):
-                return "it runs over more than the result of the matrix product"
-        if self._order(a, b) is None:
-            return "no loop order suits both"
-        return ""
-
-    def _demand(self, a: Draft, b: Draft) -> bool:
-        for reader, writer in ((a, b), (b, a)):
-            if reader.sources.isdisjoint(writer.ids):
-                continue
-            for access in (x for s in reader.spaces for x in s.accesses):
-                k = access.value.node.id
-                if k in writer.ids and not self._equate(access.coordinates, self.spaces[k].result):
-                    return False
-                if not writer.ids.isdisjoint(self.pieces.get(k, ())):
-                    return False
-        return self._injective(a, b)
-
-    def _equate(self, xs: Sequence[str | None] | None, ys: Sequence[str | None]) -> bool:
-        if xs is None:
-            return False
-        pairs = [(x, y) for x, y in zip(xs, ys, strict=True) if x is not None and y is not None]
-        if any(self.extents[x] != self.extents[y] for x, y in pairs):
-            return False
-        for x, y in pairs:
-            self._unite(x, y)
-        return True
-
-    def _suggest(self, pairs: Iterable[tuple[str, str]], a: Draft, b: Draft) -> None:
-        """Identify pairs of axes where nothing speaks against it."""
-        for x, y in pairs:
-            mark = len(self.trail)
-            if self.extents[x] == self.extents[y]:
-                self._unite(x, y)
-                if not self._injective(a, b):
-                    self._take_back(mark)
-
-    def _shared_reads(self, a: Draft, b: Draft) -> Iterator[tuple[str, str]]:
-        """Axes along which both read one array at the same coordinates."""
-        for v, mine in a.reads.items():
-            other = b.reads.get(v)
-            if other:
-                yield from ((p, q) for p, q in zip(mine, other, strict=True) if p and q)
-
-    def _equal_extents(self, a: Draft, b: Draft) -> Iterator[tuple[str, str]]:
-        """Axes of one side that the other has not, paired in order by extent."""
-        for x in self._sorted(a, self._classes(a) - self._classes(b)):
-            for y in self._sorted(b, self._classes(b) - self._classes(a)):
-                yield x, y
-
-    def _sorted(self, d: Draft, classes: set[str]) -> list[str]:
-        return [c for c in self._order(d) or () if c in classes]
-
-    def _injective(self, *drafts: Draft) -> bool:
-        """No node has two of its axes identified."""
-        return all(len(set(map(self._find, chain))) == len(chain) for d in drafts for chain in d.chains)
-
-    def _unite(self, x: str, y: str) -> None:
-        p, q = self._find(x), self._find(y)
-        if p != q:
-            m, n = self.sizes.get(p, 1), self.sizes.get(q, 1)
-            p, q = (p, q) if m <= n else (q, p)
-            self.same[p], self.sizes[q] = q, m + n
-            self.trail.append(p)
-
-    def _take_back(self, mark: int) -> None:
-        while len(self.trail) > mark:
-            p = self.trail.pop()
-            self.sizes[self.same.pop(p)] -= self.sizes.get(p, 1)
-
-    def _find(self, axis: str) -> str:
-        while axis in self.same:
-            axis = self.same[axis]
-        return axis
-
-    def _classes(self, d: Draft) -> set[str]:
-        return {self._find(x) for chain in d.chains for x in chain}
-
-    def _product_axes(self, d: Draft) -> set[str]:
-        space = next(s for s in d.spaces if "contraction" in s.node.op.traits)
-        return {self._find(x) for x in space.result if x is not None}
-
-    # ----------------------------------------------------------------------------------------------------- order
-
-    def _order(self, *drafts: Draft) -> list[str] | None:
-        chains = sorted((first, chain) for d in drafts for chain, first in d.chains.items())
-        order = merge_orders(dict.fromkeys(tuple(map(self._find, chain)) for _, chain in chains))
-        return self._lax(drafts) if order is None else order
-
-    def _lax(self, drafts: Sequence[Draft]) -> list[str] | None:
-        """A matrix product can be computed in the order in which its result is needed: it sums last.
-
-        Elementwise work can be computed in any, so in that of its only result: a transposed one takes no array between.
-        Were another result stored beside it, that one would be scattered: two kernels take a third of the time then.
-        """
-        spaces = sorted((s for d in drafts for s in d.spaces), key=lambda s: s.node.id)
-        products = [s for s in spaces if "contraction" in s.node.op.traits]
-        if not products:
-            return self._in_the_order_of_the_last(spaces) if self._only_the_last_is_stored(spaces) else None
-        chains = [preferred_order(s) for s in spaces if s not in products]
-        chains += [[axis] for s in products for axis in s.axes]
-        return merge_orders([tuple(map(self._find, c)) for c in chains])
-
-    def _only_the_last_is_stored(self, spaces: Sequence[Footprint]) -> bool:
-        ids = {s.node.id for s in spaces}
-        kept = [s.node for s in spaces[:-1] if s.node.out in self.results or not self.users[s.node.id] <= ids]
-        return not kept and not any(s.reduced for s in spaces)
-
-    def _in_the_order_of_the_last(self, spaces: Sequence[Footprint]) -> list[str]:
-        axes = (x for s in reversed(spaces) for x in preferred_order(s))
-        return list(dict.fromkeys(map(self._find, axes)))
-
     # -------------------------------------------------------------------------------------------------- finishing
 
     def _finish(self) -> Iterator[Group]:
         needed = self._stored()
         for number, key in enumerate(self._topological()):
-            yield self._group(number, self.drafts[key], needed)
+            yield self._group(number, key, needed)
 
-    def _group(self, number: int, d: Draft, needed: set[Value]) -> Group:
-        order = self._order(d)
+    def _group(self, number: int, key: int, needed: set[Value]) -> Group:
+        d = self.drafts[key]
+        order, own = self.alignment.order(d), [s.node.out for s in d.spaces if self.number[s.node.id] == key]
         assert order is not None
         short = {c: f"i{k}" for k, c in enumerate(order)}
-        reads = {a.value: None for s in d.spaces for a in s.accesses if a.value.node.id not in d.ids}
+        reads = {a.value: None for _, a in d.fetched()}
         return Group(
             number,
             tuple(s.node for s in d.spaces),
-            tuple((short[c], self.extents[c]) for c in order),
-            {s.node.id: tuple(x and short[self._find(x)] for x in s.result) for s in d.spaces},
-            {s.node.id: tuple(short[self._find(x)] for x in s.reduced) for s in d.spaces},
-            tuple(s.node.out for s in d.spaces if s.node.out in needed),
+            tuple((short[c], self.axes.extents[c]) for c in order),
+            {s.node.id: tuple(x and short[self.axes.find(x)] for x in s.result) for s in d.spaces},
+            {s.node.id: tuple(short[self.axes.find(x)] for x in s.reduced) for s in d.spaces},
+            tuple(v for v in own if v in needed),
             tuple(reads),
-            tuple(p for s in d.spaces for p in self.parts.get(s.node.out, ())),
+            tuple(p for v in own for p in self.parts.get(v, ())),
+            self.rims.get(key),
         )
 
     def _stored(self) -> set[Value]:
         """Results of the graph, and what one group reads of another."""
         out = set(self.results)
-        for key, d in self.drafts.items():
-            out |= {a.value for s in d.spaces for a in s.accesses if self.number.get(a.value.node.id, key) != key}
+        for d in self.drafts.values():
+            out |= {a.value for _, a in d.fetched() if a.value.node.id in self.number}
         return out
 
     def _topological(self) -> list[int]:
@@ -441,4 +422,4 @@ def is_cheap(node: Node) -> bool:
     return node.op.is_elementwise and node.op.ulp <= 0.5 and node.op.name not in DIVISIONS
 
 
-__all__ = ["Access", "Fusion", "Group", "fuse", "merge_orders"]
+__all__ = ["Fusion", "Group", "fuse"]

@@ -12,7 +12,7 @@ def preferred_order(space: Footprint) -> list[str]:
     result = [a for a in space.result if a is not None]
     if not space.reduced:
         return result
-    if "contraction" in space.node.op.traits:
+    if "contraction" in space.traits:
         return _product_order(space, result)
     reads = [[x for x in a.coordinates if x] for a in space.accesses if a.coordinates]
     along = max(reads, key=len, default=[])

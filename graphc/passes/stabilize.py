@@ -94,6 +94,27 @@ def quotient_to_sigmoid(n: Node) -> Result:
     return fit(sigmoid(x), n) if top == e else None
 
 
+@rule(mul)
+def gradient_of_sigmoid(n: Node) -> Result:
+    """g * -(s / (1 + e)) * e, e = exp(x), s = 1 / (1 + e) -> -(g * s * sigmoid(x)): e overflows, then 0 * inf"""
+    for product, e in (n.inputs, n.inputs[::-1]):
+        if e.op is exp and product.op is mul:
+            for g, w in (product.node.inputs, product.node.inputs[::-1]):
+                s = _share_of_one(w, e)
+                if s is not None:
+                    return fit(neg(mul(g, mul(s, sigmoid(e.node.inputs[0])))), n)
+    return None
+
+
+def _share_of_one(w: Value, e: Value) -> Value | None:
+    """s where w is -(s / (1 + e)) and s is 1 / (1 + e)."""
+    quotient = operand(w, neg)
+    if quotient is None or quotient.op is not div:
+        return None
+    s, total = quotient.node.inputs
+    return s if _plus(total, 1) == e and s == sigmoid(neg(e.node.inputs[0])) else None
+
+
 @rule(log1p)
 def softplus(n: Node) -> Result:
     """log1p(exp(x)) -> max(x, 0) + log1p(exp(-|x|)): exp overflows where the result is x"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphc.ir.node import Node, Value
-from graphc.ir.ops.arithmetic import absolute, add, div, mul, sub
+from graphc.ir.ops.arithmetic import absolute, add, div, mul, neg, sub
 from graphc.ir.ops.logic import lt, select
 from graphc.ir.ops.maths import exp, log
 from graphc.ir.ops.reduce import Axes, amax, restore, sum_
@@ -51,6 +51,21 @@ def softmax_of_gradient(n: Node) -> Result:
     return None
 
 
+@rule(mul)
+def gradient_of_softmax(n: Node) -> Result:
+    """(g / s - sum(g * q / s)) * e, e = exp(x), s = sum(e), q = e / s -> (g - sum(g * q)) * q: e and s overflow
+
+    Besides, q is all that is kept for the gradient.
+    """
+    for outer, e in (n.inputs, n.inputs[::-1]):
+        if e.op is exp and outer.op is add:
+            for scaled, total in (outer.node.inputs, outer.node.inputs[::-1]):
+                found = _Cotangent.find(total, e)
+                if found and scaled in found.scaled():
+                    return fit(mul(sub(found.g, found.mean()), found.q), n)
+    return None
+
+
 @rule(log)
 def log_of_quotient(n: Node) -> Result:
     """log(exp(x) / s) -> x - log(s): the quotient is 0 where x is far below log(s)"""
@@ -85,6 +100,48 @@ class _Exponentials:
 
     def seen(self, v: Value) -> Value:
         return _replay(self.views, v)
+
+
+@dataclass(frozen=True)
+class _Cotangent:
+    """g of q = e / s; `views` lead from a sum over the axes of s to what meets e."""
+
+    g: Value
+    q: Value
+    s: Value
+    views: tuple[Node, ...]
+
+    @staticmethod
+    def find(total: Value, e: Value) -> _Cotangent | None:
+        """What -sum(g * q / s) is made of, with q as `softmax` leaves it."""
+        views, dot = _peel(total)
+        product = dot.node.inputs[0]
+        if dot.op is not sum_ or product.op is not mul or product.shape != e.shape:
+            return None
+        for g, w in (product.node.inputs, product.node.inputs[::-1]):
+            quotient = operand(w, neg)
+            if quotient and quotient.op is div:
+                q, s = quotient.node.inputs
+                if s == _replay(views, sum_(e, **dot.node.attrs)) and q == _quotient(e, s):
+                    return _Cotangent(g, q, s, views)
+        return None
+
+    def scaled(self) -> tuple[Value, Value]:
+        """g / s as the rule of a division writes it."""
+        inverse = div(number(1, self.s), self.s)
+        return mul(self.g, inverse), mul(inverse, self.g)
+
+    def mean(self) -> Value:
+        """sum(g * q)"""
+        axes = _peel(self.s)[1].node.attrs["axes"]
+        return _replay(self.views, sum_(mul(self.g, self.q), axes=axes))
+
+
+def _quotient(e: Value, s: Value) -> Value:
+    """e / s without an overflow."""
+    found = _Exponentials.find(s)
+    quotient: Value = div(e, s) if found is None else div(found.shifted, found.seen(found.total))
+    return quotient
 
 
 def _finite(m: Value) -> Value:

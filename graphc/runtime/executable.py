@@ -8,6 +8,7 @@ that were bound last.  `Reference` is level O0: the operations' own NumPy rules,
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -21,7 +22,7 @@ from graphc.codegen.native.pool import fork_address
 from graphc.codegen.native.processors import default_threads
 from graphc.codegen.native.state import State
 from graphc.config import current
-from graphc.errors import FeedError, OutOfRangeError, SignatureError
+from graphc.errors import DonationWarning, FeedError, OutOfRangeError, SignatureError
 from graphc.ir.evaluate import bind_dims, evaluate
 from graphc.ir.graph import Graph
 from graphc.ir.location import user_location
@@ -244,6 +245,15 @@ class Native:
 
 
 Executable: TypeAlias = Native | Reference
+
+
+def warn_of_unused(name: str, executable: Executable) -> None:
+    """Say which arguments were given up in vain, where the function is called or prepared first."""
+    loc = user_location()
+    for k, why in executable.program.plan.donation.unused if isinstance(executable, Native) else ():
+        v = executable.graph.inputs[k]
+        text = f"{name}: the donated argument {v.node.attrs['name']} ({v.type}) is not used for a result: {why}"
+        warnings.warn_explicit(text, DonationWarning, loc.file, loc.line)
 
 
 def _copied(a: Array, dtype: np.dtype[Any]) -> Array:

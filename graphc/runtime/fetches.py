@@ -74,6 +74,19 @@ def parse_feeds(graph: Graph, handles: Iterable[Any]) -> tuple[Value, ...]:
     return values
 
 
+def parse_donated(graph: Graph, handles: Iterable[Any], feeds: Sequence[Value]) -> tuple[int, ...]:
+    """The positions among the feeds of those that are given up.  Raises FeedError for what is not fed."""
+    values = tuple(as_value(graph, h, FeedError) for h in handles)
+    strange = next((v for v in values if v not in feeds), None)
+    if strange is not None:
+        raise FeedError(
+            f"{describe(strange)!r} is donated, but not fed",
+            expected=f"some of the feeds: {', '.join(map(describe, feeds)) or 'none'}", got=describe(strange),
+            fix="name it among the feeds too", loc=user_location(),
+        )  # fmt: skip
+    return tuple(sorted({feeds.index(v) for v in values}))
+
+
 def as_value(graph: Graph, handle: Any, error: type[GraphcError]) -> Value:
     """The graph value of a tensor or a name."""
     if isinstance(handle, str):

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from graphc.codegen.kernels import AnyKernel, Use
 from graphc.codegen.lift import buffer_name
-from graphc.codegen.nest.costs import cost
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Kernel
+from graphc.ir.costs import cost
 from graphc.ir.node import Value
 from graphc.ir.poly import Poly
 from graphc.passes.access import storage

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -19,8 +20,8 @@ from graphc.errors import FeedError
 from graphc.ir.graph import Graph, Update
 from graphc.ir.location import user_location
 from graphc.ir.node import Value
-from graphc.runtime.executable import Executable, Native, Stateful, compile_graph
-from graphc.runtime.fetches import flat_key, has_key, nest_key, parse_feeds, parse_fetches
+from graphc.runtime.executable import Executable, Native, Stateful, compile_graph, warn_of_unused
+from graphc.runtime.fetches import flat_key, has_key, nest_key, parse_donated, parse_feeds, parse_fetches
 from graphc.runtime.parts import has_parts, part
 from graphc.runtime.run_plan import Call, RunPlan, make_plan
 from graphc.runtime.tree import Structure, flatten
@@ -83,13 +84,17 @@ class Session:
             self._enter(call, fetches, given)
         return call.run(*values)
 
-    def make_callable(self, fetches: Any, feeds: Iterable[Any] = ()) -> Callable[..., Any]:
+    def make_callable(self, fetches: Any, feeds: Iterable[Any] = (), donate: Iterable[Any] = ()) -> Callable[..., Any]:
         """A function of the arrays of `feeds`, for calls in a loop: `fast(a, b)` is `run(fetches, {x: a, y: b})`.
 
         Where the fetches are one tensor, or a flat tuple or list, it is the native entry point itself, else a native
         function around it.  It holds its own code; one that neither reads nor writes variables outlives the session.
+
+        `donate`: those of the feeds whose arrays the caller gives up, as with `jit`.  Results may be computed in their
+        memory, and are then the very same array objects.  Raises FeedError for what is no feed; a DonationWarning says
+        which array is given up in vain.
         """
-        return self._find(fetches, feeds).run
+        return self._find(fetches, feeds, donate).run
 
     def stages(self, fetches: Any, feeds: Iterable[Any] = ()) -> Stages:
         """The stages of the compilation of one run, each of which prints: graph, optimized, loops, llvm ..."""
@@ -117,11 +122,11 @@ class Session:
                 self._door = door.native
             self._doors.append(door)
 
-    def _find(self, fetches: Any, feeds: Iterable[Any]) -> Call:
+    def _find(self, fetches: Any, feeds: Iterable[Any], donate: Iterable[Any] = ()) -> Call:
         leaves, structure = flatten(fetches)
         with self._building:
             self._state.check_open()
-            return self._prepare(leaves, structure, tuple(feeds))
+            return self._prepare(leaves, structure, tuple(feeds), tuple(donate))
 
     def _find_nest(self, fetches: Any, feed: Mapping[Any, Any]) -> Call:
         """The call for these handles, which is found by them from the next time on if they can tell nests apart."""
@@ -142,25 +147,34 @@ class Session:
             self._calls[nest_key(fetches), *handles] = call
         return call
 
-    def _prepare(self, leaves: list[Any], structure: Structure, handles: tuple[Any, ...]) -> Call:
+    def _prepare(
+        self, leaves: list[Any], structure: Structure, handles: tuple[Any, ...], donate: tuple[Any, ...]
+    ) -> Call:
         fetches = parse_fetches(self.graph, leaves, structure)
         feeds = parse_feeds(self.graph, handles)
-        plan = self._plan(tuple(dict.fromkeys(fetches.values)), feeds, fetches.updates)
+        donated = parse_donated(self.graph, donate, feeds)
+        plan = self._plan(tuple(dict.fromkeys(fetches.values)), feeds, fetches.updates, donated)
         self.graph.frozen = True
         return Call(plan, fetches)
 
-    def _plan(self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...]) -> RunPlan:
-        key = values, feeds, tuple((u.variable, u.value) for u in updates)
+    def _plan(
+        self, values: tuple[Value, ...], feeds: tuple[Value, ...], updates: tuple[Update, ...], donated: tuple[int, ...]
+    ) -> RunPlan:
+        key = values, feeds, tuple((u.variable, u.value) for u in updates), donated
         if key not in self._plans:
             with self._state.lock:
                 self._state.initialise()
-            self._plans[key] = make_plan(self._state, values, feeds, updates, self._compile)
+            compiled = partial(self._compile, donated=donated)
+            self._plans[key] = make_plan(self._state, values, feeds, updates, compiled)
+            warn_of_unused(self.graph.name, self._plans[key].executable)
         return self._plans[key]
 
-    def _compile(self, graph: Graph, variables: Stateful) -> Executable:
+    def _compile(self, graph: Graph, variables: Stateful, donated: Sequence[int]) -> Executable:
         level, disable, threads = self._options
         level = level if graph.outputs else "O0"  # nothing is asked for, so there is nothing to compile
-        return compile_graph(graph, level, disable, threads, unwrap=True, variables=variables, weak=None)
+        return compile_graph(
+            graph, level, disable, threads, unwrap=True, variables=variables, donated=donated, weak=None
+        )
 
     # --------------------------------------------------------------------------------------------------- looking
 

@@ -330,3 +330,12 @@ def test_float_to_integer_saturates(source: str, dtype: str, vector: bool) -> No
     width = width_of(source, dtype) if vector else 1
     got = run_elementwise([Let("y", "cast", ("x",), dtype)], {"x": (source, x)}, width)
     assert got["y"].tolist() == [int(v) for v in exact]
+
+
+def test_sigmoids_of_both_signs_share_the_exponential() -> None:
+    b = Builder(host().features)
+    x = b.ordered("f32", 16, "load <16 x float>, ptr %x")
+    b.sigmoid(x)
+    before = len(b.regions[0].lines)
+    b.sigmoid(b.neg(x))
+    assert len(b.regions[0].lines) - before <= 4  # the negative, a comparison, a choice, a division

@@ -16,6 +16,7 @@ from graphc.codegen.gemm.plan import GemmPlan, plan
 from graphc.codegen.gemm.product import Matrix, Product, Space
 from graphc.codegen.gemm.registers import Registers
 from graphc.codegen.native.engine import host
+from graphc.codegen.nest.loops import Prefetch, statements
 from graphc.config import config
 from graphc.errors import OutOfRangeError
 from graphc.ir.evaluate import evaluate
@@ -464,6 +465,31 @@ def test_narrow_products_are_dot_products() -> None:
 def test_a_second_tile_must_pay() -> None:
     """All columns in panels of one width, unless the product is large."""
     assert planned(64, 128, 16).vectors in (1, 2, 4, 8)
+
+
+def shifted_activation(a: Any, b: Any, r: Any) -> Any:
+    return P.add(P.tanh(P.matmul(a, b)), r)
+
+
+def test_what_follows_many_rows_asks_ahead_for_its_other_arrays() -> None:
+    for rows, asked in ((1000, {"v2"}), (100, set())):
+        shapes = (rows, 512), (512, 512), (rows, 512)  # too much of B to be near as a whole
+        executable = compile_graph(build(shifted_activation, "f32", shapes))
+        assert isinstance(executable, Native)
+        (kernel,) = products(executable)
+        assert kernel.epilogue is not None
+        loops = [s for p in kernel.epilogue.phases for s in statements(p.body)]
+        assert {s.buffer for s in loops if isinstance(s, Prefetch)} == asked
+        check(shifted_activation, "f32", *shapes)
+
+
+def test_a_turned_left_operand_asks_for_the_next_tile() -> None:
+    """Only a B that is read from afar is asked for otherwise, which a small one is not."""
+    for f, shapes, asks in ((form(True, False), ((512, 96), (512, 16)), True), (plain, ((96, 512), (512, 16)), False)):
+        (kernel,) = products(compile_graph(build(f, "f32", shapes)))
+        text = "".join(kernel.code(host().features).helpers)
+        assert ("call void @llvm.prefetch" in text) == asks
+        check(f, "f32", *shapes)
 
 
 def test_small_products_stay_loop_nests(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Concatenations that are computed in place: which they are, and that results are the same."""
+"""Concatenations and pads that are computed in place: which they are, and that results are the same."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pytest
 from roads import interpreted
 
 import graphc as gx
+from graphc.ir.poly import Poly
 from graphc.passes.fuse import Fusion, fuse
 from graphc.passes.own_outputs import own_outputs
+from graphc.passes.parts import Part, Place
 from graphc.runtime.stages import Stages
 
 A, B = (np.random.default_rng(0).standard_normal((n, 4)) for n in (2, 3))
@@ -180,3 +182,159 @@ def test_a_chain_of_cross_products_is_one_kernel():
     np.testing.assert_allclose(gx.jit(chain)(a, b), chain(a, b), rtol=1e-11)
     gradient = gx.grad(lambda a, b: chain(a, b).sum())
     np.testing.assert_allclose(gx.jit(gradient)(a, b), gradient(a, b), rtol=1e-9, atol=1e-10)
+
+
+def gates(x, w):
+    return np.concatenate([np.tanh(x @ w[k]) for k in range(3)], axis=1)
+
+
+def plain_products(x, w):
+    return np.stack([x @ w[0], x @ w[1] + 1.0], axis=1)
+
+
+def product_that_is_read_again(x, w):
+    y = x @ w[0]
+    return np.concatenate([y, np.exp(y)], axis=1), y.sum(axis=0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [(64, 32, 48), (300, 40, 17), (9, 33, 1)], ids=str)
+@pytest.mark.parametrize("f", [gates, plain_products, product_that_is_read_again], ids=lambda f: f.__name__)
+def test_products_store_their_parts(f, shape, threads):
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((m, k)), rng.standard_normal((3, k, n))
+    program = gx.jit(f, threads=threads)
+    for got, want in zip(_list(program(x, w)), _list(f(x, w)), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+    assert copies(fusion_of(f, x, w)) == 0
+
+
+def test_products_of_any_number_of_rows_store_their_parts():
+    w = np.random.default_rng(0).standard_normal((3, 16, 24))
+    graph = gx.Graph()
+    with graph:
+        x = gx.placeholder("float64", (gx.Dim("n"), 16), name="x")
+        y = gates(x, gx.numpy.asarray(w))
+    with gx.Session(graph) as session:
+        for n in (0, 1, 5, 130):
+            rows = np.random.default_rng(n).standard_normal((n, 16))
+            np.testing.assert_allclose(session.run(y, {x: rows}), gates(rows, w), rtol=1e-11, atol=1e-12)
+
+
+def test_a_matrix_that_many_products_read_turned_is_turned_once():
+    def steps(x, w):
+        for _ in range(10):
+            x = np.tanh(x @ w.T)
+        return x
+
+    x, w = np.ones((8, 16)), np.random.default_rng(0).standard_normal((16, 16))
+    turned = [n for g in fusion_of(steps, x, w).groups for n in g.nodes if n.op.name == "permute"]
+    assert len(turned) == 1
+    np.testing.assert_allclose(gx.jit(steps)(x, w), steps(x, w), rtol=1e-11)
+
+
+# -------------------------------------------------------------------------------------------------------------- pads
+
+
+def padded(a, b):
+    return np.pad(np.exp(a), ((1, 2), (3, 0)), constant_values=-1.5)
+
+
+def padded_at_no_side(a, b):
+    return np.pad(np.exp(a), 0), np.pad(np.tanh(b), ((0, 0), (0, 0)))
+
+
+def padded_product(a, b):
+    return np.pad(a @ a.T @ a, 1), a.sum()
+
+
+def padded_argument(a, b):
+    return np.pad(a, 1)
+
+
+def padded_and_read(a, b):
+    y = np.sin(a)
+    wide = np.pad(y, ((0, 0), (1, 1)))
+    return wide, y + 1.0, wide @ np.ones((6, 2))
+
+
+def padded_sums(a, b):
+    return np.pad(a.sum(axis=1), (2, 3), constant_values=np.nan)
+
+
+def padded_integers(a, b):
+    return np.pad((a * 10).astype("int8") // 3, 2, constant_values=-7), np.pad(a > 0, 1, constant_values=True)
+
+
+def padded_reshaped(a, b):
+    return np.pad(np.exp(a).reshape(2, 2, 2), 1)
+
+
+def padded_nothing(a, b):
+    return np.pad(np.exp(a[:0]), ((1, 1), (0, 2)), constant_values=3.0)
+
+
+PADS = [
+    padded, padded_at_no_side, padded_product, padded_argument, padded_and_read, padded_sums, padded_integers,
+    padded_reshaped, padded_nothing,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", PADS, ids=lambda f: f.__name__)
+def test_values_of_pads(f):
+    test_values(f)
+
+
+@pytest.mark.parametrize(("f", "rims"), [(padded, 1), (padded_product, 1), (padded_argument, 0), (padded_sums, 1)])
+def test_results_are_computed_inside_of_pads(f, rims):
+    """Only an argument is copied; beside computed ones there is a kernel for the rim, which reads nothing."""
+    fusion = fusion_of(f, A, B)
+    assert sum(g.around is not None for g in fusion.groups) == rims
+    assert all(not g.reads for g in fusion.groups if g.around)
+    inside = {p.target for g in fusion.groups for p in g.parts}
+    assert inside == {g.writes[0] for g in fusion.groups if g.around}
+
+
+@pytest.mark.parametrize(
+    "sizes", [((1, 3, 2),), ((0, 4, 1), (2, 3, 0)), ((1, 2, 1), (0, 3, 0), (2, 1, 1)), ((1, 0, 2),)], ids=str
+)
+def test_boxes_around_a_part_cover_the_rest_once(sizes):
+    """Each of `sizes`: what is before the part, its length, what is behind it."""
+    whole = tuple(map(sum, sizes))
+    with gx.Graph():
+        x = gx.placeholder("float64", tuple(n for _, n, _ in sizes), name="x").value
+        target = gx.placeholder("float64", whole, name="y").value
+    place = Place(x.shape, tuple(Poly.of(low) for low, _, _ in sizes), whole)
+    part = Part(x, target, (place,), 0.0)
+    counts = np.zeros(whole, int)
+    counts[tuple(slice(low, low + n) for low, n, _ in sizes)] += 1
+    for box in part.around():
+        spans = [(s.evaluate({}), Poly.of(e).evaluate({})) for s, e in box]
+        counts[tuple(slice(start, start + n) for start, n in spans)] += 1
+    assert (counts == 1).all()
+
+
+def test_pads_of_any_size_are_computed_in_place():
+    graph = gx.Graph()
+    with graph:
+        x = gx.placeholder("float64", (gx.Dim("n"), 4), name="x")
+        y = np.pad(np.exp(x), ((2, 1), (0, 3)), constant_values=2.0)
+    with gx.Session(graph) as session:
+        for n in (0, 1, 7, 300):
+            rows = np.random.default_rng(n).standard_normal((n, 4))
+            want = np.pad(np.exp(rows), ((2, 1), (0, 3)), constant_values=2.0)
+            np.testing.assert_allclose(session.run(y, {x: rows}), want, rtol=1e-12)
+
+
+def pads_in_joins(a, b):
+    return np.concatenate([np.pad(np.exp(a), 1), np.pad(np.tanh(a), 1)], axis=1)
+
+
+def joins_in_pads(a, b):
+    return np.pad(np.stack([np.exp(a), np.tanh(a)], axis=1), 1, constant_values=7.0)
+
+
+@pytest.mark.parametrize("f", [pads_in_joins, joins_in_pads], ids=lambda f: f.__name__)
+def test_pads_and_joins_inside_of_each_other(f):
+    test_values(f)

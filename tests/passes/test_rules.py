@@ -34,7 +34,7 @@ ROUNDS = {
     "reciprocal_of_root",
 }  # in which last bits may differ
 
-SHARED_SCALE = {"softmax", "softmax_of_gradient"}
+SHARED_SCALE = {"softmax", "softmax_of_gradient", "gradient_of_softmax"}
 
 
 def _pass_of(block: Block) -> RewritePass:

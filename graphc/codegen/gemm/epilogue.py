@@ -6,15 +6,16 @@ position along every batch axis.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from graphc.codegen.gemm.product import PRODUCT, Product, is_plain
 from graphc.codegen.lower import lower
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Place, Reduction, Value, Write
-from graphc.codegen.nest.loops import Guard, Kernel
+from graphc.codegen.nest.loops import Body, Guard, Kernel, Load, Loop, Prefetch, Store, map_loops
 from graphc.ir.poly import Poly
-from graphc.records import dataclass, field
+from graphc.records import dataclass, field, replace
 
+ROWS_AHEAD = 4  # few, as lines of large arrays meet in few sets of the nearest cache
 ROW, ROWS, COLUMN, COLUMNS = "__row", "__rows", "__column", "__columns"  # no names of dimensions
 
 
@@ -35,6 +36,34 @@ def is_followed(cluster: Cluster, r: Reduction, product: Product) -> bool:
 def _rest(cluster: Cluster, r: Reduction, product: Product) -> list[Effect]:
     """What is not done when the product is."""
     return [e for e in cluster.effects if e is not r and not _is_done(e, r, product)]
+
+
+def with_hints(nest: Kernel) -> Kernel:
+    """The nest with hints for what it will need of its arrays some rows later.
+
+    A panel has a few cache lines of each row, on a page of their own in large arrays: no processor foresees those, and
+    behind long chains of arithmetic it does not get to them in time.
+    """
+    arrays = frozenset(b.name for b in nest.buffers if b.role in ("in", "out") and PRODUCT not in (b.name, b.alias))
+
+    def hints(rows: Loop) -> Body:
+        return tuple(
+            _hinted(s, rows.var, arrays) if isinstance(s, Loop) and s.kind == "vector" else s for s in rows.body
+        )
+
+    phases = (replace(p, body=map_loops(lambda s: (replace(s, body=hints(s)),), p.body)) for p in nest.phases)
+    return replace(nest, phases=tuple(phases))
+
+
+def _hinted(columns: Loop, row: str, arrays: Collection[str]) -> Loop:
+    places = {
+        (x.buffer, x.at, isinstance(x, Store)): None
+        for x in columns.body
+        if isinstance(x, Load | Store) and x.buffer in arrays and not x.indices and {row, columns.var} <= x.at.names
+    }
+    later = Poly.of(row) + ROWS_AHEAD
+    asked = (Prefetch(name, at.substitute(row, later), write) for name, at, write in places)
+    return replace(columns, body=(*asked, *columns.body))
 
 
 def _is_done(e: Effect, r: Reduction, product: Product) -> bool:

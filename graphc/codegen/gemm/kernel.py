@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from graphc.codegen.gemm import together
 from graphc.codegen.gemm.cut import LINE, Cut
-from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue, is_followed
+from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, epilogue, is_followed, with_hints
 from graphc.codegen.gemm.plan import plan
 from graphc.codegen.gemm.product import PRODUCT, find_product, writes
 from graphc.codegen.gemm.registers import registers
@@ -43,7 +43,7 @@ def product_kernel(cluster: Cluster, features: frozenset[str]) -> ProductKernel 
     reduction, product = found
     cut = Cut(product, plan(product, registers(features), is_followed(cluster, reduction, product)))
     nest = epilogue(cluster, reduction, product, narrow=cut.some_columns)
-    after = schedule(nest) if nest else None
+    after = schedule(with_hints(nest) if cut.panel_by_panel else nest) if nest else None
     arrays = tuple(Buffer(n, a.dtype, a.role, alias=a.alias) for n, a in cluster.arrays.items())
     names = product.m.names | product.k.names | (frozenset(after.dims) if after else frozenset())
     dims = sorted(n for n in names if not n.startswith("__"))

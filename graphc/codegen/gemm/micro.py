@@ -41,10 +41,11 @@ class Micro:
     ahead: int
     touch: bool
     again: bool
+    across: bool  # rows of A are neighbours in memory: those of the next tile are asked for
 
     @property
     def name(self) -> str:
-        flags = {"o": self.odd, "e": self.edge, "p": self.padded, "c": self.touch, "a": self.again}
+        flags = {"o": self.odd, "e": self.edge, "p": self.padded, "c": self.touch, "a": self.again, "n": self.across}
         strides = "_".join(str(s).replace("-", "m") for s in (self.a_row, self.a_step, self.b_step))
         tile = f"{self.dtype}x{self.lanes}.{self.rows}x{self.vectors}.r{self.sure}"
         marks = (f for f, on in flags.items() if on)
@@ -114,6 +115,8 @@ class _Writer:
         if m.ahead:
             for line in range(0, m.vectors * m.lanes * self.item, LINE):
                 f.prefetch(f.offset(b, m.ahead * m.b_step * self.item + line))
+        if m.across:
+            f.prefetch(f.offset(a, LINE))
         out: list[Operand] = []
         for r in range(m.rows):
             left = f.b.spread(f.load(f.offset(a, self.a_rows[r]), m.dtype, 1), m.lanes)

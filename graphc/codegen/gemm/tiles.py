@@ -141,4 +141,5 @@ class Tiles:
             ahead=plan.ahead,
             touch=plan.touch,
             again=self.again,
+            across=p.a.row == 1 and not plan.pack_a,
         )

@@ -4,7 +4,7 @@
         for k by depth:                     a block of k
             for panels:                     vectors * lanes columns; B is packed
                 for tiles: micro            C += A @ B
-                the epilogue, after the last block of k
+                    the epilogue, after the last block of k, for every few tiles
 
 A panel of B is packed just before it is used, and stays in the second-level cache while all rows of A pass by.  Where
 all of B stays there, its panels are packed first, and rows pass by in blocks.  The rows come from wherever they are:
@@ -15,6 +15,7 @@ where several pieces need it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from graphc.codegen.gemm.cut import Cut
 from graphc.codegen.gemm.epilogue import COLUMN, COLUMNS, ROW, ROWS, batch_symbol
@@ -175,18 +176,28 @@ class Walk:
 
     def all_rows(self, block: Block) -> None:
         """All rows pass by one panel, then by the next."""
-        f = self.f
+        f, at_once = self.f, self.frame.epilogue is None or not self.cut.panel_by_panel
 
         def each(number: Operand) -> None:
             panel = self.panel(number, block)
             self.pack_b(panel, block)
-            self.multiply(self.tile_range, panel, block)
-            if self.cut.panel_by_panel:
-                self.finish(block, (number, f.add(number, 1)), self.tile_range)
+            if at_once:
+                return self.multiply(self.tile_range, panel, block)
+            return self.by_blocks(lambda tiles: some(panel, tiles))
+
+        def some(panel: Panel, tiles: tuple[Operand, Operand]) -> None:
+            """In every block of k, so that C is still near when it is needed again."""
+            self.multiply(tiles, panel, block)
+            self.finish(block, (panel.number, f.add(panel.number, 1)), tiles)
 
         f.each(*self.panel_range, each)
-        if not self.cut.panel_by_panel:
+        if at_once:
             self.finish(block, self.panel_range, self.tile_range)
+
+    def by_blocks(self, body: Callable[[tuple[Operand, Operand]], None]) -> None:
+        """Something for all tiles, by blocks of rows."""
+        f, (lo, hi), tiles = self.f, self.tile_range, self.cut.block_rows // self.plan.rows
+        f.each(lo, hi, lambda t: body((t, f.least(f.add(t, tiles), hi))), tiles)
 
     def upper_half(self, number: Operand, block: Block) -> None:
         """The rows down to the diagonal pass by a panel; turned over, they are as many rows of the lower half."""
@@ -205,15 +216,14 @@ class Walk:
 
     def blocks_of_rows(self, block: Block) -> None:
         """Some rows pass by all panels, then the next ones."""
-        f, panels, (lo, hi), tiles = self.f, self.panel_range, self.tile_range, self.plan.block // self.plan.rows
+        f, panels = self.f, self.panel_range
         f.each(*panels, lambda number: self.pack_b(self.panel(number, block), block))
 
-        def each(t: Operand) -> None:
-            here = t, f.least(f.add(t, tiles), hi)
-            f.each(*panels, lambda number: self.multiply(here, self.panel(number, block), block))
-            self.finish(block, panels, here)
+        def each(tiles: tuple[Operand, Operand]) -> None:
+            f.each(*panels, lambda number: self.multiply(tiles, self.panel(number, block), block))
+            self.finish(block, panels, tiles)
 
-        f.each(lo, hi, each, tiles)
+        self.by_blocks(each)
 
     def panel(self, number: Operand, block: Block) -> Panel:
         f, tiles, bases = self.f, self.tiles, self.tiles.bases

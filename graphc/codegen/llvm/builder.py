@@ -42,6 +42,7 @@ class Builder(Writer):
     def __init__(self, features: frozenset[str]) -> None:
         super().__init__()
         self.features = features
+        self.negated: dict[str, Operand] = {}  # by the text of -x
 
     def __getattr__(self, op: str) -> Callable[..., Operand]:
         """Elementary functions: exp, log, sin ..."""
@@ -112,11 +113,15 @@ class Builder(Writer):
         return self.emit(a.dtype, a.lanes, f"fdiv {a}, {c.text}", a, c)
 
     def neg(self, x: Operand) -> Operand:
-        return self.emit(x.dtype, x.lanes, f"fneg {x}", x) if is_float(x.dtype) else self.sub(0, x)
+        if not is_float(x.dtype):
+            return self.sub(0, x)
+        negative = self.emit(x.dtype, x.lanes, f"fneg {x}", x)
+        self.negated[negative.text] = x
+        return negative
 
     def abs(self, x: Operand) -> Operand:
         if is_float(x.dtype):
-            return self.intrinsic("fabs", x)
+            return self.intrinsic("fabs", self.negated.get(x.text, x))  # so sigmoid(x) and sigmoid(-x) share e^-|x|
         if is_unsigned(x.dtype):
             return x
         name = self.intrinsic_name("abs", (item_type(x.dtype), x.lanes))

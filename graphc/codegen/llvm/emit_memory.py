@@ -17,9 +17,9 @@ from graphc.codegen.llvm.emit_loop import write_if
 from graphc.codegen.llvm.interleave import apart, deinterleave, every, interleave, joined
 from graphc.codegen.llvm.types import memory_item, memory_literal, suffix, vector_of
 from graphc.codegen.llvm.writer import Operand
-from graphc.codegen.nest.costs import LONGEST_TUPLE
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Buffer, Guard
+from graphc.ir.costs import LONGEST_TUPLE
 from graphc.ir.poly import Poly
 from graphc.records import dataclass, replace
 

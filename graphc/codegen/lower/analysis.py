@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from graphc.codegen.nest.cluster import Cluster, Effect, Reduction, Value, Write
-from graphc.codegen.nest.costs import cost
+from graphc.ir.costs import cost
 
 DEAR = 1 << 40  # costs of shared values are counted once per use: kept from growing without limit
 

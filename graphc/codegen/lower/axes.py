@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from graphc.codegen.lower.rewriting import Rewriting
 from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
-from graphc.codegen.nest.costs import LONGEST_TUPLE, cost, shuffles
 from graphc.codegen.nest.loops import ZERO
+from graphc.ir.costs import LONGEST_TUPLE, cost, shuffles
 from graphc.ir.poly import Poly
 from graphc.records import replace
 

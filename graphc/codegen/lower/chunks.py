@@ -7,9 +7,12 @@ order.  Writes at run-time positions allow a cut only along an axis whose values
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 from graphc.codegen.nest.chunk import Chunk
 from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
-from graphc.codegen.nest.costs import cost
+from graphc.ir.costs import cost
 from graphc.ir.poly import Poly
 
 LONG = 256  # shortest vector axis worth cutting into chunks
@@ -31,10 +34,13 @@ def worthwhile(chunk: Chunk) -> Chunk | None:
 
 
 def _work(cluster: Cluster) -> Poly:
-    work = Poly.of(1 + sum(cost(v.op) for v in cluster.values))
-    for n in cluster.axes.values():
-        work = work * n
-    return work
+    """Every operation at each point of its own axes, and one for each point of the space."""
+    points = {axes: _volume(cluster, axes) for axes in {v.axes for v in cluster.values}}
+    return sum((points[v.axes] * cost(v.op) for v in cluster.values), _volume(cluster, cluster.axes))
+
+
+def _volume(cluster: Cluster, axes: Iterable[str]) -> Poly:
+    return math.prod((Poly.of(cluster.axes[a]) for a in axes), start=Poly.of(1))
 
 
 def _axis(cluster: Cluster) -> str | None:

@@ -14,7 +14,6 @@ from graphc.codegen.lower.ahead import ahead_of
 from graphc.codegen.lower.analysis import Analysis
 from graphc.codegen.lower.storage import Storage
 from graphc.codegen.nest.cluster import BoundCheck, Effect, Place, Reduction, Value
-from graphc.codegen.nest.costs import HEAVY
 from graphc.codegen.nest.loops import (
     ZERO,
     Accumulate,
@@ -34,6 +33,7 @@ from graphc.codegen.nest.loops import (
     Stmt,
     Store,
 )
+from graphc.ir.costs import HEAVY
 from graphc.ir.poly import Poly
 from graphc.records import dataclass, field
 

@@ -29,7 +29,7 @@ class Rewriting:
     def value(self, v: Value) -> Value:
         return replace(
             v,
-            axes=v.axes & self.axes.keys(),
+            axes=v.axes.intersection(self.axes),
             args=tuple(self.values[a.id] if isinstance(a, Value) else a for a in v.args),
             place=self.place(v.place) if v.place else None,
             index=self.index(v.index),
@@ -38,7 +38,7 @@ class Rewriting:
 
     def reduction(self, r: Reduction) -> Reduction:
         if r.id not in self.reductions:
-            self.reductions[r.id] = replace(r, args=self.args(r.args), over=r.over & self.axes.keys())
+            self.reductions[r.id] = replace(r, args=self.args(r.args), over=r.over.intersection(self.axes))
         return self.reductions[r.id]
 
     def effect(self, e: Effect) -> Effect:
@@ -46,7 +46,7 @@ class Rewriting:
             return self.reduction(e)
         if isinstance(e, BoundCheck):
             return replace(e, args=(self.values[e.args[0].id],))
-        return replace(e, args=self.args(e.args), axes=e.axes & self.axes.keys(), place=self.place(e.place))
+        return replace(e, args=self.args(e.args), axes=e.axes.intersection(self.axes), place=self.place(e.place))
 
     def args(self, old: tuple[Value, ...]) -> tuple[Value, ...]:
         return tuple(self.values[a.id] for a in old)

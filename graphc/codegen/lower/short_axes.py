@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from graphc.codegen.lower.axes import places, runs_over_tuples
 from graphc.codegen.nest.cluster import BoundCheck, Cluster, Effect, Operand, Place, Reduction, Value, Write
-from graphc.codegen.nest.costs import HEAVY, cost
 from graphc.codegen.nest.loops import Guard
+from graphc.ir.costs import HEAVY, cost
 from graphc.ir.poly import Poly
 from graphc.records import dataclass, field, replace
 

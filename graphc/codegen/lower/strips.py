@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from graphc.codegen.lower.regions import Nest
 from graphc.codegen.nest.cluster import Effect, Value
-from graphc.codegen.nest.costs import HEAVY, cost
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Loop
+from graphc.ir.costs import HEAVY, cost
 from graphc.ir.poly import Poly
 
 STRIP_BYTES = 1 << 15

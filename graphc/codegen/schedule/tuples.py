@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import TypeVar
 
-from graphc.codegen.nest.costs import LONGEST_TUPLE
 from graphc.codegen.nest.loops import (
     Body,
     Index,
@@ -30,6 +29,7 @@ from graphc.codegen.nest.loops import (
     map_phases,
 )
 from graphc.codegen.schedule.weight import MOST_LANES
+from graphc.ir.costs import LONGEST_TUPLE
 from graphc.ir.poly import Poly
 from graphc.records import replace
 

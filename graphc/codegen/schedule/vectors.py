@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from math import gcd, prod
 
 from graphc.codegen.nest.chunk import Chunk
-from graphc.codegen.nest.costs import HEAVY, cost
 from graphc.codegen.nest.loops import (
     ZERO,
     Body,
@@ -24,6 +23,7 @@ from graphc.codegen.nest.loops import (
     substitute,
 )
 from graphc.codegen.schedule.weight import LIMIT, lanes, weight
+from graphc.ir.costs import HEAVY, cost
 from graphc.ir.poly import Poly
 from graphc.records import dataclass, replace
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphc.codegen.nest.costs import cost, shuffles
 from graphc.codegen.nest.elements import ITEMSIZE, register
 from graphc.codegen.nest.loops import (
     Accumulate,
@@ -24,6 +23,7 @@ from graphc.codegen.nest.loops import (
     StoreTuple,
     statements,
 )
+from graphc.ir.costs import cost, shuffles
 
 LIMIT = 240  # vector instructions in all the copies of a body
 STRIDED = 16  # an access lane by lane

@@ -1,4 +1,4 @@
-"""What scalar operations cost, in additions per item of vector code; the lowering and the schedule choose by it."""
+"""What scalar operations cost, in additions per item of vector code; fusion, lowering and the schedule choose by it."""
 
 from __future__ import annotations
 
