@@ -22,15 +22,14 @@ from graphc.runtime.executable import Native, compile_graph
 Array = np.ndarray[Any, Any]
 LENGTHS = (0, 1, 2, 15, 16, 17, 63, 64, 65, 130, 255, 256, 257, 300, 1000)
 LONG = 20_000  # sorted by wide digits
-TARGETS = ["host", "portable"]
+WITHOUT: dict[str, set[str]] = {"host": set(), "packing": {"compress-store"}, "portable": {"avx512", "compress-store"}}
 
 
-@pytest.fixture(params=TARGETS)
+@pytest.fixture(params=WITHOUT)
 def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The host's code, and that for one without AVX-512."""
-    if request.param == "portable":
-        narrow = replace(host(), features=host().features - {"avx512"})
-        monkeypatch.setattr(stages, "host", lambda: narrow)
+    """The host's code, that for one which packs lanes in registers, and that for one without AVX-512."""
+    target = replace(host(), features=host().features - WITHOUT[request.param])
+    monkeypatch.setattr(stages, "host", lambda: target)
     return str(request.param)
 
 
