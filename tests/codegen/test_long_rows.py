@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from graphc.config import config
 from graphc.ir.graph import Graph
 from graphc.ir.primitive import primitive
 from graphc.ir.types import DTYPES, FLOATS, Dim, Type, numpy_dtype
+from graphc.runtime import stages
 from graphc.runtime.executable import Native, compile_graph
 
 Array = np.ndarray[Any, Any]
@@ -24,10 +27,10 @@ wide = pytest.mark.skipif("avx512" not in host().features, reason="rows are divi
 
 
 @pytest.fixture(autouse=True)
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Many pieces of short rows; code neither comes from the cache on disk nor goes there."""
+def small_pieces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Many pieces of short rows; the code of a test is kept in a cache of its own, for any number of threads."""
     monkeypatch.setattr(samplesort, "PIECE", 100)
-    with config(cache_dir=None):
+    with config(cache_dir=tmp_path / "code"):
         yield
 
 
@@ -137,6 +140,18 @@ def test_few_rows_are_cut_and_many_are_not() -> None:
         assert (kernel.split is not None) == is_cut
     short = compiled("sort", Type("f32", (1, 150)), 2, descending=False).stages.kernels[0]
     assert isinstance(short, LibraryKernel) and short.split is None
+
+
+@wide
+@pytest.mark.parametrize("dtype", ["f32", "i64"])
+def test_lanes_are_packed_in_registers_where_memory_is_slow(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = replace(host(), features=host().features - {"compress-store"})
+    monkeypatch.setattr(stages, "host", lambda: target)
+    fs = on_threads("sort", Type(dtype, (Dim("n"),)), descending=False)
+    assert "compressstore" not in fs[0].stages.llvm
+    for n in (*range(256, 800, 17), 6000):
+        x = rows(dtype, (n,))
+        np.testing.assert_array_equal(same(fs, x), np.sort(x))
 
 
 # --------------------------------------------------------------------------------------------------------- scans

@@ -9,9 +9,10 @@ from graphc.codegen.llvm.emit_index import Indexer
 from graphc.codegen.llvm.emit_loop import write_loop
 from graphc.codegen.llvm.types import item_type, register_type, suffix
 from graphc.codegen.llvm.writer import Operand
-from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.codegen.nest.elements import ITEMSIZE, is_float
 from graphc.records import dataclass
 
+COMPRESS_STORE = "compress-store"  # a feature: lanes are stored side by side as fast as in a register
 Offset = Operand | int
 Change = Callable[[list[Operand]], Sequence[Operand]]
 
@@ -189,8 +190,12 @@ class Routine:
         self.b.declare(name, "void", value.type, "ptr", "i32 immarg", mask.type)
         self.b.effect(f"call void @{name}({value}, {pointer}, i32 {align}, {mask})")
 
-    def store_chosen(self, value: Operand, pointer: Operand, chosen: Operand) -> None:
-        """The chosen lanes side by side, and nothing behind them."""
+    def store_chosen(self, value: Operand, pointer: Operand, chosen: Operand, count: Operand) -> None:
+        """The chosen lanes side by side, so many, and nothing behind them."""
+        if COMPRESS_STORE not in self.b.features:
+            bits = self.b.bits(value) if is_float(value.dtype) else value
+            self.store(self.b.compress(bits, chosen), pointer, self.first_lanes(value.lanes, count))
+            return
         name = f"llvm.masked.compressstore.{suffix(item_type(value.dtype), value.lanes)}"
         self.b.declare(name, "void", value.type, "ptr", chosen.type)
         self.b.effect(f"call void @{name}({value}, ptr align {ITEMSIZE[value.dtype]} {pointer.text}, {chosen})")

@@ -113,8 +113,8 @@ class Division:
         lower = b.cast(b.count(low), "i64")
         higher = f.sub(self.lanes, lower) if mask is None else b.cast(b.count(high), "i64")
         back = f.sub(back, higher)
-        f.store_chosen(key, self._at(front), low)
-        f.store_chosen(key, self._at(back), high)
+        f.store_chosen(key, self._at(front), low, lower)
+        f.store_chosen(key, self._at(back), high, higher)
         return f.add(front, lower), back
 
     def _at(self, index: Operand) -> Operand:

@@ -110,7 +110,8 @@ class LibraryKernel:
         operands = ", ".join(str(v.type) for v in self.node.inputs)
         attributes = "".join(f", {k}={v}" for k, v in self.node.attrs.items())
         head = f"library {self.name}\n  {self.node.out.type} = {self.node.op.name}({operands}{attributes})"
-        return f"{head}\n  {self.body}, {self.body.chunk.extent} rows in up to {self.body.chunk.pieces} pieces"
+        cut = f", or each in up to {self.split.chunk.pieces}" if self.split else ""
+        return f"{head}\n  {self.body}, {self.body.chunk.extent} rows in up to {self.body.chunk.pieces} pieces{cut}"
 
     def over(self, out: str, place: str) -> LibraryKernel | None:
         """None: it writes before all is read."""

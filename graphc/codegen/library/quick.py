@@ -98,10 +98,16 @@ class Quick:
         f, b = self.f, self.f.b
         done = b.select(is_last, ends[4], ends[3])
         equals = at(f, self.keys, self.word, ends[2])
-        f.when(is_heavy, lambda: self.give(equals, ends[2], f.sub(done, ends[2])))
+        moves = b.and_(is_heavy, self.is_elsewhere) if self.records.is_result else is_heavy
+        f.when(moves, lambda: self.give(equals, ends[2], f.sub(done, ends[2])))
         third = ends[2], b.select(is_heavy, ends[2], ends[3])
         fourth = b.select(is_heavy, done, ends[3]), ends[4]
         return [(ends[0], ends[1]), (ends[1], ends[2]), third, fourth]
+
+    @property
+    def is_elsewhere(self) -> Operand:
+        """Results go to another place than that of the records."""
+        return self.f.b.emit("bool", 1, f"icmp ne {self.keys}, {self.target.text}", self.keys, self.target)
 
     def wait(self, parts: list[tuple[Operand, Operand]], left: Operand, depth: Operand) -> Operand:
         f = self.f

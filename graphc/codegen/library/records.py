@@ -10,13 +10,16 @@ from graphc.codegen.library.form import Form
 from graphc.codegen.library.keys import Keys
 from graphc.codegen.llvm.emit_loop import write_loop
 from graphc.codegen.llvm.writer import Operand
-from graphc.codegen.nest.elements import ITEMSIZE
+from graphc.codegen.nest.elements import ITEMSIZE, greatest, is_float
 from graphc.records import dataclass
 
 
 def records_of(form: Form) -> Records:
-    """Floats of a register's width are sorted as they are; all else, and positions, by unsigned keys."""
-    return Reals(form) if not form.positions and form.keys.dtype in ("f32", "f64") else Records(form)
+    """Numbers of a register's width are sorted as they are; all else, and positions, by unsigned keys."""
+    dtype = form.keys.dtype
+    if form.positions or ITEMSIZE[dtype] < 4:
+        return Records(form)
+    return Reals(form) if is_float(dtype) else Wholes(form)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class Records:
     @property
     def greatest(self) -> float:
         return (1 << 8 * self.size) - 1
+
+    @property
+    def is_result(self) -> bool:
+        """A record is stored as it is."""
+        return False
 
     @property
     def fits(self) -> bool:
@@ -131,12 +139,8 @@ class Results:
     hi: Operand
 
 
-class Reals(Records):
-    """Floats, negated where the order is descending: minima of floats take half the time of those of integers.
-
-    NaN is replaced by an infinity that belongs where it goes, -0 by 0.  Both are counted and written at the end, -0
-    before 0, so that every bit of the result is known, whatever way it was sorted.
-    """
+class Numbers(Records):
+    """Of the type of the elements, turned round where the order is descending."""
 
     @property
     def word(self) -> str:
@@ -149,6 +153,32 @@ class Reals(Records):
     @property
     def element(self) -> str:
         return self.keys.dtype
+
+    @property
+    def is_result(self) -> bool:
+        return not self.keys.descending
+
+
+class Wholes(Numbers):
+    """Integers; all bits are inverted for the other order."""
+
+    @property
+    def greatest(self) -> float:
+        return greatest(self.word)
+
+    def of(self, f: Routine, x: Operand, i: Operand) -> Operand:
+        return f.b.not_(x) if self.keys.descending else x
+
+    def value(self, f: Routine, record: Operand) -> Operand:
+        return f.b.not_(record) if self.keys.descending else record
+
+
+class Reals(Numbers):
+    """Floats, negated for the other order: minima of floats take half the time of those of integers.
+
+    NaN is replaced by an infinity that belongs where it goes, -0 by 0.  Both are counted and written at the end, -0
+    before 0, so that every bit of the result is known, whatever way it was sorted.
+    """
 
     @property
     def greatest(self) -> float:

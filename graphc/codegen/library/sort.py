@@ -1,7 +1,7 @@
 """Sorted rows, or the positions of their items in order.
 
-With AVX-512, records of one word are sorted by a network or by quicksort; a key beside its position is a word of its
-own, so that positions are stable.  Everything else, and a row that quicksort gives up, is sorted by ranks or by digits.
+With AVX-512, records of one word are sorted by a network or by quicksort, few long rows by samplesort; a key beside its
+position is a word of its own, so that positions are stable.  Everything else is sorted by ranks or by digits.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Sort:
 
     @property
     def scratch(self) -> Poly:
-        """A row that quicksort gives up is sorted by digits in the same place: its two arrays are no larger."""
+        """What sorts in place needs memory only where the result is smaller."""
         if self.is_quick:
             return ZERO if self.records.fits or self.is_short else (self.count * self.records.size + 7) // 8
         return scratch(self.form, self.count) + SHORT * 2

@@ -49,7 +49,7 @@ def _opaque(b: Writer, v: Operand) -> Operand:
         return v
     name = "llvm.annotation.i64.p0"
     b.declare(name, "i64", "i64", "ptr", "ptr", "i32")
-    return b.ordered("i64", 1, f"call i64 @{name}({v}, ptr null, ptr null, i32 0)")
+    return b.ordered(v.dtype, 1, f"call i64 @{name}({v}, ptr null, ptr null, i32 0)")
 
 
 def _renamed(b: Writer, values: Values) -> list[Operand]:

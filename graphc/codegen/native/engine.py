@@ -23,7 +23,11 @@ _AVX512 = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl"})
 
 @dataclass(frozen=True)
 class Host:
-    """What code is generated for; `features` are LLVM's names, and "avx512" where all of its forms may be used."""
+    """What code is generated for.
+
+    `features` are LLVM's names, "avx512" where all of its forms may be used, and "compress-store" where storing chosen
+    lanes is no slower than moving them together: on AMD's processors it is microcode.
+    """
 
     triple: str
     cpu: str
@@ -45,8 +49,11 @@ def host() -> Host:
     """The machine that this process runs on."""
     features = llvm.get_host_cpu_features()
     names = frozenset(name for name, present in features.items() if present)
+    cpu = llvm.get_host_cpu_name()
     widest = {"avx512"} if names >= _AVX512 else set()
-    return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), names | widest, features.flatten())
+    if widest and not cpu.startswith("znver"):
+        widest.add("compress-store")
+    return Host(llvm.get_process_triple(), cpu, names | widest, features.flatten())
 
 
 @cache
