@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from graphc.codegen.native.engine import Library
-from graphc.codegen.native.entry import Bindings, EntrySpec, Otherwise, bind_entry, entry_imports
+from graphc.codegen.native.entry import Bindings, EntrySpec, Otherwise, bind_entry, link_entry
 from graphc.codegen.native.pool import fork_address
 from graphc.codegen.native.processors import default_threads
 from graphc.codegen.native.state import State
@@ -154,8 +153,7 @@ class Native:
 
     def _link(self, container: Container, slow: Otherwise) -> Callable[..., Any]:
         bindings = Bindings(slow, self._fail, self._fork, self._block.ctypes.data, container, self._state)
-        library = Library(self.program.object, ["run", "entry"], entry_imports(self.spec, bindings))
-        return bind_entry(library, self.spec, bindings, keep=self)
+        return bind_entry(link_entry(self.program.object, self.spec, bindings), self.spec, bindings, keep=self)
 
     @property
     def spec(self) -> EntrySpec:

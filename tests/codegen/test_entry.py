@@ -16,7 +16,7 @@ import pytest
 
 from graphc.codegen.native.array_layout import layout_is_known
 from graphc.codegen.native.emit_entry import entry_text
-from graphc.codegen.native.engine import Library, host
+from graphc.codegen.native.engine import host
 from graphc.codegen.native.entry import (
     Address,
     Arena,
@@ -32,7 +32,7 @@ from graphc.codegen.native.entry import (
     PythonEntry,
     Spare,
     bind_entry,
-    entry_imports,
+    link_entry,
 )
 from graphc.codegen.native.memory import LARGE
 from graphc.codegen.native.state import CLOSED, OPEN, State
@@ -119,7 +119,7 @@ def bind(request: pytest.FixtureRequest) -> Bind:
     """Builds the callable of a spec in either form."""
 
     def make(spec: EntrySpec, bindings: Bindings = DEFAULT, keep: Any = None) -> Any:
-        library = Library(COPY + entry_text(spec), ["run", "entry"], entry_imports(spec, bindings))
+        library = link_entry(COPY + entry_text(spec), spec, bindings)
         form = bind_entry if request.param == "native" else PythonEntry
         return form(library, spec, bindings, keep)
 
@@ -408,9 +408,7 @@ def test_other_threads_run_only_where_it_says_so(bind: Bind) -> None:
         flag[0] = 0
         spec = EntrySpec((), (), words, releases=releases)
         bindings = Bindings(Otherwise(slow), lambda status: status)
-        f = bind_entry(
-            Library(SPIN + entry_text(spec), ["run", "entry"], entry_imports(spec, bindings)), spec, bindings
-        )
+        f = bind_entry(link_entry(SPIN + entry_text(spec), spec, bindings), spec, bindings)
         started = threading.Event()
 
         def raise_flag(started: threading.Event = started) -> None:

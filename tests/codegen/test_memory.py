@@ -14,7 +14,7 @@ from contracts.child import python
 from graphc.codegen.native.array_layout import api_symbols
 from graphc.codegen.native.engine import Library
 from graphc.codegen.native.memory import MEMORY_EXPORTS, MOST_BYTES, Handler
-from graphc.codegen.native.support import support_symbols, support_text
+from graphc.codegen.native.support import memory_module, memory_symbols
 
 BLOCKS = 32
 KIB, MIB = 1 << 10, 1 << 20
@@ -27,7 +27,7 @@ class Memory:
         self.handler = Handler()
         self.capsule = self.handler.capsule()
         imports = api_symbols() | {"graphc.handler": id(self.capsule)}
-        self.library = Library(support_text(), (*MEMORY_EXPORTS, "refused"), imports)
+        self.library = Library(memory_module(), MEMORY_EXPORTS, imports)
         self.handler.fill({name: self.library[name] for name in MEMORY_EXPORTS})
         self.take = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_uint64)(self.library["take"])
         self.give = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(self.library["give"])
@@ -164,7 +164,7 @@ def test_only_one_allocation_is_taken_from_here(memory: Memory) -> None:
 
 
 def test_one_library_for_the_process() -> None:
-    assert support_symbols() is support_symbols()
+    assert memory_symbols() is memory_symbols()
 
 
 OUTLIVING = """

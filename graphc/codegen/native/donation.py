@@ -10,10 +10,10 @@ from graphc.codegen.native.array_layout import DATA, DIMS, FLAGS, NDIM, WRITEABL
 
 
 def donation_text() -> str:
-    """Two functions of an entry's arguments and of a `%Given` for each.
+    """Two functions of an entry's arguments and of a `%Given` for each, to follow `refusal_text`.
 
-    `i1 @separate(args, n, given)`: whether it may write to those that are given up, all arrays being contiguous.
-    `ptr @afresh(self, args, n, entry, given)`: call the entry with copies of these.
+    `i1 @graphc.separate(args, n, given)`: whether it may write to those that are given up, all arrays being contiguous.
+    `ptr @graphc.afresh(self, args, n, entry, given)`: call the entry with copies of these.
     """
     numbers = {"DATA": DATA, "DIMS": DIMS, "NDIM": NDIM, "FLAGS": FLAGS, "WRITEABLE": WRITEABLE}
     text = _TEXT
@@ -22,24 +22,8 @@ def donation_text() -> str:
     return text
 
 
-DONATION_EXPORTS = ("separate", "afresh")
-
 _TEXT = r"""
-%Given = type { i32, i32 }        ; bytes of an element, whether the argument is written to
 %Range = type { i64, i64, i32 }   ; the first byte, the byte after the last, whether it is written to
-
-define internal i1 @is_written(ptr %given, i64 %k) {
-entry:
-  %none = icmp eq ptr %given, null
-  br i1 %none, label %no, label %look
-look:
-  %at = getelementptr %Given, ptr %given, i64 %k, i32 1
-  %word = load i32, ptr %at, align 4
-  %written = icmp ne i32 %word, 0
-  ret i1 %written
-no:
-  ret i1 false
-}
 
 define internal i1 @is_writeable(ptr %a) {
 entry:
@@ -133,7 +117,7 @@ no:
   ret i1 false
 }
 
-define i1 @separate(ptr %args, i64 %n, ptr %given) {
+define i1 @graphc.separate(ptr %args, i64 %n, ptr %given) {
 entry:
   %ranges = alloca %Range, i64 %n, align 8
   br label %next
@@ -175,7 +159,7 @@ no:
   ret i1 false
 }
 
-define ptr @afresh(ptr %self, ptr %args, i64 %n, ptr %function, ptr %given) {
+define ptr @graphc.afresh(ptr %self, ptr %args, i64 %n, ptr %function, ptr %given) {
   %answer = call ptr @copy_and_call(ptr %self, ptr %args, i64 %n, ptr %function, ptr %given)
   ret ptr %answer
 }

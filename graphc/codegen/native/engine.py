@@ -101,14 +101,23 @@ def assembly(text: str) -> str:
 class Library:
     """Linked code: `library[name]` is the address of an exported function, valid while the library lives.
 
-    `code` is LLVM text, or an object that `emit_object` made.  `imports` gives the addresses of symbols that the code
-    names and the C library does not have.  Raises RuntimeError if a symbol is missing.
+    `code` is LLVM text, or an object that `emit_object` made; `helpers` are further objects that it calls.  `imports`
+    gives the addresses of symbols that the code names and the C library does not have.  Raises RuntimeError if a symbol
+    is missing.
     """
 
-    def __init__(self, code: str | bytes, exports: Sequence[str], imports: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        code: str | bytes,
+        exports: Sequence[str],
+        imports: Mapping[str, int] | None = None,
+        helpers: Sequence[bytes] = (),
+    ) -> None:
         self.object = code if isinstance(code, bytes) else emit_object(code)
         self._linker = llvm.create_lljit_compiler(_machine(), use_jit_link=True)
-        builder = llvm.JITLibraryBuilder().add_object_img(self.object).add_current_process()
+        builder = llvm.JITLibraryBuilder().add_current_process()
+        for each in (self.object, *helpers):
+            builder.add_object_img(each)
         for name, address in (imports or {}).items():
             builder.import_symbol(name, address)
         for name in exports:

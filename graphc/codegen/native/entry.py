@@ -15,8 +15,9 @@ import numpy as np
 
 from graphc.codegen.native.array_layout import api_symbols, layout_is_known, numpy_dtype
 from graphc.codegen.native.engine import Library
+from graphc.codegen.native.memory import MEMORY
 from graphc.codegen.native.state import State
-from graphc.codegen.native.support import SUPPORT, support_symbols
+from graphc.codegen.native.support import memory_symbols, refusal_object
 from graphc.records import dataclass, field
 
 METH_FASTCALL, METH_KEYWORDS = 0x80, 0x2
@@ -177,13 +178,20 @@ def entry_imports(spec: EntrySpec, bindings: Bindings) -> dict[str, int]:
     """The address of every symbol in the entry's text; the objects of `bindings` must outlive the library."""
     api = api_symbols()
     symbols = api | {dtype_symbol(t): id(numpy_dtype(t.dtype)) for t in spec.inputs}
-    symbols |= support_symbols() if layout_is_known() else {f"graphc.{name}": 0 for name in SUPPORT}
+    if spec.arena != 0 or spec.recycles != 0:
+        symbols |= memory_symbols() if layout_is_known() else {f"graphc.{name}": 0 for name in MEMORY}
     symbols |= {f"graphc.word.{n}": w.value for n, w in enumerate(spec.words) if isinstance(w, Address)}
     symbols |= {f"graphc.variable.{n}": bindings.state.row(n) for n in (*spec.reads, *spec.writes)}
     kind = "List" if bindings.container is list else "Tuple"
     symbols |= {"graphc.container": api[f"Py{kind}_New"], "graphc.put": api[f"Py{kind}_SetItem"]}
     symbols |= {"graphc.slow": bindings.slow.address, "graphc.raise": id(bindings.raise_status)}
     return symbols | {"graphc.gate": bindings.state.gate, "graphc.block": bindings.block, "graphc.fork": bindings.fork}
+
+
+def link_entry(code: str | bytes, spec: EntrySpec, bindings: Bindings) -> Library:
+    """The library of a module that holds `entry` and `run`; the objects of `bindings` must outlive it."""
+    helpers = [refusal_object(donates=bool(spec.written))]
+    return Library(code, ["run", "entry"], entry_imports(spec, bindings), helpers)
 
 
 def dtype_symbol(t: ArrayType) -> str:
@@ -217,7 +225,7 @@ class _Owner:
 
 
 def bind_entry(library: Library, spec: EntrySpec, bindings: Bindings, keep: Any = None) -> Callable[..., Any]:
-    """The callable of a library that holds `entry` and `run`, linked with `entry_imports(spec, bindings)`.
+    """The callable of a library that `link_entry` made.
 
     It owns the library and whatever `keep` refers to.
     """

@@ -18,7 +18,8 @@ from typing import Any
 LARGE = 32 << 20  # bytes of results from which on recycling pays: the C library keeps smaller blocks itself
 MOST_BYTES = 256 << 20  # on the shelf
 HANDLER_PARTS = ("malloc", "calloc", "realloc", "free")
-MEMORY_EXPORTS = ("take", "give", "new_array", *(f"handler.{name}" for name in HANDLER_PARTS))
+MEMORY = ("take", "give", "new_array")  # what entries call
+MEMORY_EXPORTS = (*MEMORY, *(f"handler.{name}" for name in HANDLER_PARTS))
 
 
 class Handler(ctypes.Structure):

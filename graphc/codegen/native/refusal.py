@@ -10,8 +10,8 @@ from graphc.codegen.native.array_layout import CONTIGUOUS_ALIGNED, FLAGS, TYPE
 
 
 def refusal_text() -> str:
-    """`ptr @refused(self, args, n, names, function, slow)`: the first four are what the entry was called with, then
-    the entry itself and the address of a word that has the address of the callable."""
+    """`ptr @graphc.refused(self, args, n, names, function, slow)`: the first four are what the entry was called with,
+    then the entry itself and the address of a word that has the address of the callable."""
     numbers = {"FLAGS": FLAGS, "TYPE": TYPE, "PLAIN": CONTIGUOUS_ALIGNED}
     text = _TEXT
     for name, value in numbers.items():
@@ -27,6 +27,8 @@ REFUSAL_DECLARATIONS = (
 )
 
 _TEXT = r"""
+%Given = type { i32, i32 }        ; bytes of an element, whether the argument is written to
+
 @PyArray_Type = external global i8
 
 define internal ptr @argument(ptr %args, i64 %k) {
@@ -112,6 +114,19 @@ entry:
   ret ptr %answer
 }
 
+define internal i1 @is_written(ptr %given, i64 %k) {
+entry:
+  %none = icmp eq ptr %given, null
+  br i1 %none, label %no, label %look
+look:
+  %at = getelementptr %Given, ptr %given, i64 %k, i32 1
+  %word = load i32, ptr %at, align 4
+  %written = icmp ne i32 %word, 0
+  ret i1 %written
+no:
+  ret i1 false
+}
+
 ; Copied is what cannot be read in order, and what is `given` up (null: nothing is).
 define internal ptr @copy_and_call(ptr %self, ptr %args, i64 %n, ptr %function, ptr %given) {
 entry:
@@ -141,7 +156,7 @@ no:
   ret ptr null
 }
 
-define ptr @refused(ptr %self, ptr %args, i64 %n, ptr %names, ptr %function, ptr %slow.at) {
+define ptr @graphc.refused(ptr %self, ptr %args, i64 %n, ptr %names, ptr %function, ptr %slow.at) {
 entry:
   %positional = icmp eq ptr %names, null
   %few = icmp ult i64 %n, 4096
