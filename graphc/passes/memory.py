@@ -72,11 +72,6 @@ def plan_arena(intervals: Iterable[Interval], env: Mapping[str, int]) -> Arena:
     )
 
 
-def planned_arena(intervals: Iterable[Interval], offsets: Mapping[str, int]) -> Arena:
-    """The arena that `plan_arena` made of intervals without symbolic extents, by the offsets that it gave them."""
-    return _arena(Placed(i, offsets[i.name], Poly.of(i.size).evaluate({})) for i in intervals)
-
-
 def _arena(placed: Iterable[Placed]) -> Arena:
     row = sorted(placed, key=lambda p: (p.interval.first, p.interval.name))
     end = max((p.end for p in row), default=0)

@@ -377,15 +377,15 @@ def test_steps_share_a_kernel_and_the_table_of_words() -> None:
     body = (Load("x", "in", I), Let("y", "add", ("x", 1), "i64"), Store("out", I, "y"))
     one = kernel({"in": ("i64", "in"), "out": ("i64", "out")}, (Loop("i", Poly(), (P("n"),), body),), ("n",))
     code = emit(one, host().features)
-    text = module_text([Step(code, (0, 1, 3)), Step(code, (1, 2, 3))])
+    text = module_text([Step(code, ((0, 0), (1, 0), (3, 0))), Step(code, ((1, 8), (2, 8), (3, -1)))])
     library = Library(text, ["run"])
     x, y, z = (np.arange(5) for _ in range(3))
     words = np.array([x.ctypes.data, y.ctypes.data, z.ctypes.data, 5], "i8")
     assert run_function(library["run"])(words.ctypes.data, None) == 0
-    np.testing.assert_array_equal(z, x + 2)
+    np.testing.assert_array_equal(z, [0, *(x[1:] + 2)])  # the second begins an element later
     other = emit(kernel({"out": ("i64", "out")}, ()), host().features)
     with pytest.raises(ValueError, match="one name"):
-        module_text([Step(code, (0, 1, 3)), Step(other, (0,))])
+        module_text([Step(code, ()), Step(other, ())])
 
 
 @pytest.mark.parametrize("n", [0, 1, 100, 100_000])
