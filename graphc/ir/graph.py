@@ -50,7 +50,8 @@ class Graph:
         self.initial: dict[str, np.ndarray[Any, Any]] = {}
         self.stand_ins: set[int] = set()
         self.frozen = False
-        self._known: dict[object, Node] = {}
+        self.facts: dict[tuple[str, int], bool] = {}  # what was asked of nodes, which never change: question and node
+        self._known: dict[object, Node] = {}  # by what they compute; see `_learn`
         self._readers: list[list[int]] = []  # for each node the ids of those that read it, ascending; see `users`
         self._network: nx.MultiDiGraph | None = None
         self._drawn = 0  # nodes that the network has
@@ -62,7 +63,9 @@ class Graph:
     ) -> Node:
         """The node of this operation: the one there is, or a new one."""
         own = attrs if isinstance(attrs, Attributes) else Attributes(attrs)
-        key = (op.name, own.key, *[(v.node.id, v.index) for v in inputs])
+        if len(self._known) < len(self.nodes):
+            self._learn()
+        key = _key(op, inputs, own)
         known = self._known.get(key)
         if known is not None:
             return known
@@ -77,6 +80,17 @@ class Graph:
         self._known[key] = node
         self.nodes.append(node)
         return node
+
+    def take(self, node: Node, inputs: tuple[Value, ...]) -> Node:
+        """A copy of a node of another graph, which must compute what no node of this graph does."""
+        new = Node(len(self.nodes), node.op, inputs, node.attrs, node.types, node.loc)
+        self.nodes.append(new)
+        return new
+
+    def _learn(self) -> None:
+        """What the nodes compute that were taken over: a graph that nothing is added to need not know."""
+        for node in self.nodes[len(self._known) :]:
+            self._known[_key(node.op, node.inputs, node.attrs)] = node
 
     def apply(self, op: Primitive, args: Sequence[Any], attrs: Mapping[str, Any]) -> Value:
         """Add an operation on values, arrays and numbers; its type is inferred."""
@@ -207,6 +221,10 @@ class Graph:
     def building(self, loc: Location | None = None) -> AbstractContextManager[Graph]:
         """Receive operations; with `loc`, every node made is attributed to that line."""
         return _Building(self, loc)
+
+
+def _key(op: Primitive, inputs: Sequence[Value], attrs: Any) -> object:
+    return (op.name, attrs.key, *[(v.node.id, v.index) for v in inputs])
 
 
 class _Building:

@@ -86,12 +86,18 @@ class Node:
         return f"%{self.id} = {self.op.name} {', '.join(map(repr, self.inputs))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """One result of a node."""
+    """One result of a node; two are equal if they are the same result of the same node."""
 
     node: Node
     index: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is Value and self.node is other.node and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash(self.node) + self.index
 
     @property
     def type(self) -> Type:

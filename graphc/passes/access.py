@@ -96,8 +96,9 @@ def footprint(
     space = Footprint(node, names, extents=extents, parts=parts)
     recorder = _Recorder(space, anchors)
     if node.op.is_elementwise:
+        index = space.index
         for v in node.inputs:
-            recorder.at(v, broadcast_index(space.index, v.shape))
+            recorder.at(v, broadcast_index(index, v.shape))
     elif node.op.loops is None:
         recorder.scattered()
     else:

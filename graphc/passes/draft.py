@@ -5,7 +5,9 @@ Axes are merged by name, so many nodes of a group run along the same ones: their
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter, itemgetter
 
 from graphc.ir.node import Value
 from graphc.passes.access import Footprint
@@ -19,8 +21,9 @@ Chain = tuple[str, ...]
 class Draft:
     """`spaces` in program order; `chains` are the loop orders that they prefer, each with the first node that does.
 
-    `sources` are the nodes that are read and `readers` those that read, in both cases those inside included; `reads`
-    has the coordinates of a read of each array; `below` a bit for every group this one depends on, directly or not.
+    `sources` are the nodes that are read, those inside included, and `readers` those outside that read; `reads`
+    has the coordinates of a read of each array.  `bit` stands for this group, and `below` has the bits of all groups
+    that it depends on, directly or not.
     """
 
     spaces: list[Footprint]
@@ -30,13 +33,54 @@ class Draft:
     traits: frozenset[str]
     reads: dict[Value, tuple[str | None, ...]]
     chains: dict[Chain, int]
-    below: int = 0
+    bit: int
+    below: int
+
+    @property
+    def reach(self) -> int:
+        """The bits of this group and of all that it depends on."""
+        return self.bit | self.below
 
     def has(self, trait: str) -> bool:
         return trait in self.traits
 
+    def take_in(self, other: Draft, find: Callable[[str], str], below: int) -> None:
+        """Be one group of two; `find` gives the name by which an axis is known from now on."""
+        chains: dict[Chain, int] = {}
+        for chain, first in sorted([*self.chains.items(), *other.chains.items()], key=_first):
+            chains.setdefault(tuple(map(find, chain)), first)
+        for s in other.spaces:
+            insort(self.spaces, s, key=_place)
+        self.ids |= other.ids
+        self.sources |= other.sources
+        self.readers = (self.readers | other.readers) - self.ids
+        self.traits |= other.traits
+        self.reads |= other.reads
+        self.chains, self.below = chains, below
 
-def draft_of(spaces: Sequence[Footprint], read_by: Mapping[int, Sequence[int]], below: int) -> Draft:
+
+_first = itemgetter(1)
+_place = attrgetter("node.id")
+
+
+class Bits:
+    """The bits that stand for groups; one that no group has any more is used again, so sets stay short numbers."""
+
+    def __init__(self) -> None:
+        self.count, self.free = 0, list[int]()
+
+    def take(self) -> int:
+        if self.free:
+            return self.free.pop()
+        self.count += 1
+        return 1 << self.count - 1
+
+    def give(self, bit: int) -> None:
+        """Back, when no set has it."""
+        self.free.append(bit)
+
+
+def draft_of(spaces: Sequence[Footprint], read_by: Mapping[int, Sequence[int]], bit: int, below: int) -> Draft:
     """The group of these nodes; `read_by` gives the readers of a node."""
     chains: dict[Chain, int] = {}
     for s in spaces:
@@ -46,26 +90,10 @@ def draft_of(spaces: Sequence[Footprint], read_by: Mapping[int, Sequence[int]], 
         spaces=list(spaces),
         ids=ids,
         sources=set().union(*(s.sources for s in spaces)),
-        readers={n for k in ids for n in read_by.get(k, ())},
+        readers={n for k in ids for n in read_by.get(k, ()) if n not in ids},
         traits=frozenset().union(*(s.node.op.traits for s in spaces)),
         reads={a.value: a.coordinates for s in spaces for a in s.accesses if a.coordinates},
         chains=chains,
-        below=below,
-    )
-
-
-def joined(a: Draft, b: Draft, find: Callable[[str], str], below: int) -> Draft:
-    """One group of two; `find` gives the name under which an axis is known from now on."""
-    chains: dict[Chain, int] = {}
-    for chain, first in sorted([*a.chains.items(), *b.chains.items()], key=lambda item: item[1]):
-        chains.setdefault(tuple(map(find, chain)), first)
-    return Draft(
-        spaces=sorted(a.spaces + b.spaces, key=lambda s: s.node.id),
-        ids=a.ids | b.ids,
-        sources=a.sources | b.sources,
-        readers=a.readers | b.readers,
-        traits=a.traits | b.traits,
-        reads=a.reads | b.reads,
-        chains=chains,
+        bit=bit,
         below=below,
     )

@@ -14,7 +14,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ir.poly import Size
 from graphc.passes.access import Access, Footprint, find_anchors, footprint, storage
-from graphc.passes.draft import Draft, draft_of, joined
+from graphc.passes.draft import Bits, Draft, draft_of
 from graphc.passes.loop_order import merge_orders, preferred_order
 from graphc.passes.parts import Part, parts_of
 from graphc.passes.slices import Slice, find_slices
@@ -78,6 +78,7 @@ class _Fuser:
         self.graph = graph
         self.anchors = find_anchors(graph)
         self.drafts: dict[int, Draft] = {}  # by number; a merged group keeps the number of one part
+        self.bits = Bits()
         self.number: dict[int, int] = {}  # node -> number of its group
         self.spaces: dict[int, Footprint] = {}  # node -> what it reads
         self.same: dict[str, str] = {}  # union-find over axes, the smaller class under the larger one
@@ -119,8 +120,9 @@ class _Fuser:
         below = 0
         for other in {self.number[r] for r in read}:
             self.drafts[other].readers.add(node.id)
-            below |= 1 << other | self.drafts[other].below
-        self.drafts[node.id], self.number[node.id] = draft_of([space], self.read_by, below), node.id
+            below |= self.drafts[other].reach
+        self.drafts[node.id] = draft_of([space], self.read_by, self.bits.take(), below)
+        self.number[node.id] = node.id
         for r in sorted(read, reverse=True):
             if "contraction" in node.op.traits:
                 self.reasons[r, node.id] = "operands of a matrix product are stored"
@@ -148,22 +150,18 @@ class _Fuser:
 
     def _join(self, mine: int, other: int) -> None:
         """One group of two, under the number that third groups know, so that few of them have to be told."""
-        kept, gone = (other, mine) if self._is_read(other, mine) else (mine, other)
-        a, b = self.drafts[kept], self.drafts[gone]
-        parts = 1 << kept | 1 << gone
-        below = (a.below | b.below) & ~parts
-        is_news = self._is_read(gone, kept) or (below & ~a.below and self._is_read(kept, gone))
-        del self.drafts[gone]
-        self.drafts[kept] = joined(a, b, self._find, below)
+        is_known = not self.drafts[other].readers <= self.drafts[mine].ids
+        kept, gone = (other, mine) if is_known else (mine, other)
+        a, b = self.drafts[kept], self.drafts.pop(gone)
+        parts = a.bit | b.bit
+        a.take_in(b, self._find, (a.below | b.below) & ~parts)
         self.number.update(dict.fromkeys(b.ids, kept))
-        for d in self.drafts.values() if is_news else ():
-            if d.below & parts:
-                d.below = d.below & ~parts | 1 << kept | below
-
-    def _is_read(self, number: int, partner: int) -> bool:
-        """Whether a third group reads this one."""
-        draft = self.drafts[number]
-        return not draft.readers <= draft.ids | self.drafts[partner].ids
+        direct = [self.drafts[k] for k in {self.number[n] for n in a.readers}]
+        if any(d.below & b.bit or a.reach & ~d.below for d in direct):  # else those that read them know it too
+            for d in self.drafts.values():
+                if d.below & parts:
+                    d.below = d.below & ~parts | a.reach
+        self.bits.give(b.bit)
 
     # ------------------------------------------------------------------------------------------------- improving
 
@@ -187,11 +185,11 @@ class _Fuser:
     def _move(self, node: Node, mine: int, reader: int) -> None:
         before, space, alone = self.drafts[mine], self.spaces[node.id], len(self.graph) + node.id
         rest = [s for s in before.spaces if s is not space]
-        self.drafts[mine] = draft_of(rest, self.read_by, before.below)
-        self.drafts[alone] = draft_of([space], self.read_by, 1 << mine | before.below)
+        self.drafts[mine] = draft_of(rest, self.read_by, before.bit, before.below)
+        self.drafts[alone] = draft_of([space], self.read_by, self.bits.take(), before.reach)
         self.number[node.id] = alone
         if self._merge(reader, alone):
-            del self.drafts[alone]
+            self.bits.give(self.drafts.pop(alone).bit)
             self.drafts[mine], self.number[node.id] = before, mine
 
     def _merge_siblings(self) -> None:
@@ -225,7 +223,8 @@ class _Fuser:
                 self._merge(mine, other, side_by_side=True)
 
     def _depend(self, x: int, y: int) -> bool:
-        return bool(self.drafts[y].below >> x & 1 or self.drafts[x].below >> y & 1)
+        a, b = self.drafts[x], self.drafts[y]
+        return bool(b.below & a.bit or a.below & b.bit)
 
     # -------------------------------------------------------------------------------------------------- legality
 
@@ -245,9 +244,10 @@ class _Fuser:
     def _between(self, mine: int, other: int) -> str:
         """Would a third group have to run both after the one and before the other?"""
         for first, last in ((other, mine), (mine, other)):
-            if self.drafts[last].below >> first & 1:
-                direct = {self.number[n] for n in self.drafts[last].sources if n in self.number}
-                if any(self.drafts[k].below >> first & 1 for k in direct - {first, last}):
+            bit, draft = self.drafts[first].bit, self.drafts[last]
+            if draft.below & bit:
+                direct = {self.number[n] for n in draft.sources if n in self.number}
+                if any(self.drafts[k].below & bit for k in direct - {first, last}):
                     return "another kernel lies between them"
         return ""
 
@@ -259,7 +259,8 @@ class _Fuser:
         mine, other = self._classes(a), self._classes(b)
         if mine and other and not mine & other and not side_by_side:
             return "they share no axis"
-        self._suggest(self._equal_extents(a, b), a, b)
+        if not (mine <= other or other <= mine):
+            self._suggest(self._equal_extents(a, b), a, b)
         for x, y in ((a, b), (b, a)):
             if x.has("contraction") and not self._classes(y) <= self._product_axes(x):
                 return "it runs over more than the result of the matrix product"
@@ -295,7 +296,7 @@ class _Fuser:
             mark = len(self.trail)
             if self.extents[x] == self.extents[y]:
                 self._unite(x, y)
-                if not self._injective(a, b):
+                if len(self.trail) > mark and not self._injective(a, b):
                     self._take_back(mark)
 
     def _shared_reads(self, a: Draft, b: Draft) -> Iterator[tuple[str, str]]:
