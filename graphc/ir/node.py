@@ -73,7 +73,7 @@ class Node:
     id: int
     op: Primitive
     inputs: tuple[Value, ...]
-    attrs: Mapping[str, Any]
+    attrs: Attributes
     types: tuple[Type, ...]
     loc: Location
 
