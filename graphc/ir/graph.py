@@ -94,8 +94,8 @@ class Graph:
 
     def apply(self, op: Primitive, args: Sequence[Any], attrs: Mapping[str, Any]) -> Value:
         """Add an operation on values, arrays and numbers; its type is inferred."""
-        inputs = self._operands(args)
-        type_ = op.infer(*(v.type for v in inputs), **attrs)
+        inputs = args if all(map(self._is_own, args)) else self._operands(args)
+        type_ = op.infer(*[v.node.types[v.index] for v in inputs], **attrs)
         return self.add(op, inputs, attrs, (type_,), building_location()).out
 
     def constant(self, value: Any, dtype: str | None = None) -> Value:
@@ -124,6 +124,9 @@ class Graph:
     def _fresh(self, name: str) -> str:
         taken = {v.node.attrs["name"] for v in (*self.inputs, *self.variables)}
         return name if name not in taken else next(n for k in range(1, 10**9) if (n := f"{name}_{k}") not in taken)
+
+    def _is_own(self, a: Any) -> bool:
+        return a.__class__ is Value and self.owns(a)
 
     def _operands(self, args: Sequence[Any]) -> list[Value]:
         values = [a for a in args if isinstance(a, Value)]
