@@ -78,8 +78,8 @@ class Footprint:
     @cached_property
     def sources(self) -> frozenset[int]:
         """The nodes that are read, and those that compute slices of what is read."""
-        direct = frozenset(a.value.node.id for a in self.accesses)
-        return direct.union(*(self.parts.get(k, ()) for k in direct))
+        direct = frozenset([a.value.node.id for a in self.accesses])
+        return direct.union(*[self.parts[k] for k in direct & self.parts.keys()]) if self.parts else direct
 
     @property
     def index(self) -> list[Poly]:

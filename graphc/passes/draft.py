@@ -82,18 +82,22 @@ class Bits:
 
 def draft_of(spaces: Sequence[Footprint], read_by: Mapping[int, Sequence[int]], bit: int, below: int) -> Draft:
     """The group of these nodes; `read_by` gives the readers of a node."""
-    chains: dict[Chain, int] = {}
-    for s in spaces:
-        chains.setdefault(tuple(preferred_order(s)), s.node.id)
-    ids = {s.node.id for s in spaces}
+    first, *rest = [_draft_of_one(s, read_by, bit, below) for s in spaces]
+    for other in rest:
+        first.take_in(other, str, below)
+    return first
+
+
+def _draft_of_one(space: Footprint, read_by: Mapping[int, Sequence[int]], bit: int, below: int) -> Draft:
+    node = space.node
     return Draft(
-        spaces=list(spaces),
-        ids=ids,
-        sources=set().union(*(s.sources for s in spaces)),
-        readers={n for k in ids for n in read_by.get(k, ()) if n not in ids},
-        traits=frozenset().union(*(s.node.op.traits for s in spaces)),
-        reads={a.value: a.coordinates for s in spaces for a in s.accesses if a.coordinates},
-        chains=chains,
+        spaces=[space],
+        ids={node.id},
+        sources=set(space.sources),
+        readers=set(read_by.get(node.id, ())),
+        traits=node.op.traits,
+        reads={a.value: a.coordinates for a in space.accesses if a.coordinates},
+        chains={tuple(preferred_order(space)): node.id},
         bit=bit,
         below=below,
     )

@@ -156,11 +156,11 @@ class _Fuser:
         parts = a.bit | b.bit
         a.take_in(b, self._find, (a.below | b.below) & ~parts)
         self.number.update(dict.fromkeys(b.ids, kept))
-        direct = [self.drafts[k] for k in {self.number[n] for n in a.readers}]
-        if any(d.below & b.bit or a.reach & ~d.below for d in direct):  # else those that read them know it too
-            for d in self.drafts.values():
+        reach, direct = a.reach, {self.number[n] for n in a.readers}
+        if any((self.drafts[k].below ^ b.bit) & (reach | b.bit) != reach | b.bit for k in direct):
+            for d in self.drafts.values():  # those that read the direct readers know what these know
                 if d.below & parts:
-                    d.below = d.below & ~parts | a.reach
+                    d.below = d.below & ~parts | reach
         self.bits.give(b.bit)
 
     # ------------------------------------------------------------------------------------------------- improving

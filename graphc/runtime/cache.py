@@ -62,9 +62,9 @@ def _fingerprint(package: str) -> str:
 def _hash(package: str, files: Iterable[_Source]) -> str:
     sums = hashlib.sha256()
     for name, *_ in files:
-        text = Path(name).read_bytes()
-        sums.update(f"{os.path.relpath(name, package)} {len(text)}\n".encode())
-        sums.update(text)
+        with open(name, "rb", buffering=0) as file:
+            text = file.read()
+        sums.update(f"{name.removeprefix(package)} {len(text)}\n".encode() + text)
     return sums.hexdigest()
 
 
