@@ -149,9 +149,9 @@ class _Fuser:
         return ""
 
     def _join(self, mine: int, other: int) -> None:
-        """One group of two, under the number that third groups know, so that few of them have to be told."""
-        is_known = not self.drafts[other].readers <= self.drafts[mine].ids
-        kept, gone = (other, mine) if is_known else (mine, other)
+        """One group of two, under the number that third groups know, so that few of them have to be told; else that of
+        the larger one, which takes in the other."""
+        kept, gone = (mine, other) if self._weight(mine, other) > self._weight(other, mine) else (other, mine)
         a, b = self.drafts[kept], self.drafts.pop(gone)
         parts = a.bit | b.bit
         a.take_in(b, self._find, (a.below | b.below) & ~parts)
@@ -162,6 +162,11 @@ class _Fuser:
                 if d.below & parts:
                     d.below = d.below & ~parts | reach
         self.bits.give(b.bit)
+
+    def _weight(self, number: int, partner: int) -> tuple[bool, int]:
+        """Whether a third group reads this one; its size."""
+        draft = self.drafts[number]
+        return not draft.readers <= self.drafts[partner].ids, len(draft.spaces)
 
     # ------------------------------------------------------------------------------------------------- improving
 
