@@ -8,12 +8,12 @@ from contracts.child import python
 from contracts.models import graph, histogram, layer, mirrored, numbers, pick, softmax, statistics
 from roads import reference
 
+from graphc.codegen.native import entry
 from graphc.errors import FeedError, OutOfRangeError
-from graphc.runtime import executable
 from graphc.runtime.executable import compile_graph
 
 
-class Counted(executable.Library):
+class Counted(entry.Library):
     """Linked code that counts itself."""
 
     made = 0
@@ -29,7 +29,7 @@ class Counted(executable.Library):
     ids=lambda p: getattr(p, "__name__", ""),
 )
 def test_fifty_sizes_and_one_compilation(f, types, monkeypatch):
-    monkeypatch.setattr(executable, "Library", Counted)
+    monkeypatch.setattr(entry, "Library", Counted)
     monkeypatch.setattr(Counted, "made", 0)
     g = graph(f, *types)
     run = compile_graph(g)
