@@ -14,7 +14,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, FrozenGraphError, GraphMismatchError
 from graphc.ir.location import Location, user_location
-from graphc.ir.node import Attributes, Literal, Node, Value
+from graphc.ir.node import NO_ATTRIBUTES, Attributes, Literal, Node, Value
 from graphc.ir.poly import Poly, Size
 from graphc.ir.primitive import Primitive, primitive
 from graphc.ir.types import Type, make_shape, numpy_dtype, short_dtype
@@ -62,7 +62,7 @@ class Graph:
         self, op: Primitive, inputs: Sequence[Value], attrs: Mapping[str, Any], types: tuple[Type, ...], loc: Location
     ) -> Node:
         """The node of this operation: the one there is, or a new one."""
-        own = attrs if isinstance(attrs, Attributes) else Attributes(attrs)
+        own = attrs if isinstance(attrs, Attributes) else Attributes(attrs) if attrs else NO_ATTRIBUTES
         if len(self._known) < len(self.nodes):
             self._learn()
         key = _key(op, inputs, own)

@@ -57,6 +57,9 @@ class Attributes(dict[str, Any]):
             return self._key
 
 
+NO_ATTRIBUTES = Attributes()
+
+
 def _key(value: Any) -> Any:
     """Hashable, and exact: 1, 1.0 and True differ, as do 0.0 and -0.0."""
     if isinstance(value, tuple):
