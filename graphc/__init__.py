@@ -6,13 +6,17 @@
     def predict(x, w):
         return np.tanh(x @ w)
 
-Names are loaded when they are first used.
+What every compiled function needs, also where its code comes from the disk, is loaded with the package: no first call
+waits for modules.  Other names are loaded when they are first used, and the compiler with the first program that is not
+on the disk.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from graphc.frontend.jit import jit
 
 __version__ = "0.1.0"
 
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
     from graphc.frontend.custom import custom_jvp, custom_vjp
     from graphc.frontend.define import gradients, placeholder, variable
     from graphc.frontend.jacobian import hessian, hvp, jacobian
-    from graphc.frontend.jit import jit
     from graphc.frontend.transforms import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
     from graphc.frontend.vmap import vmap
     from graphc.ir.graph import Graph
@@ -45,7 +48,6 @@ _HOMES = {
     "hessian": "frontend.jacobian",
     "hvp": "frontend.jacobian",
     "jacobian": "frontend.jacobian",
-    "jit": "frontend.jit",
     "jvp": "frontend.transforms",
     "linearize": "frontend.transforms",
     "placeholder": "frontend.define",

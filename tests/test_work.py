@@ -29,7 +29,7 @@ from graphc.ir.poly import Poly
 from graphc.runtime.donation import claims
 from graphc.runtime.executable import Native
 from graphc.runtime.in_place import in_place, in_slices
-from graphc.runtime.plan import plan
+from graphc.runtime.plan import lay_out
 from graphc.runtime.stages import Stages
 
 GOLDEN = Path(__file__).parent / "golden" / "work.json"
@@ -58,7 +58,7 @@ def work(graph: Graph, donated: Collection[int] = ()) -> dict[str, int]:
     return {
         "kernels": len(kernels),
         "bytes": _bytes(v for g in fusion.groups for v in (*g.reads, *g.writes, *(p.source for p in g.parts))),
-        "arena": plan(fusion, used, kernels).arena({}).size,
+        "arena": lay_out(fusion, used, kernels).plan.bytes({}),
         "statements": sum(map(length, kernels)),
         "executed": sum(map(executed, kernels)),
     }

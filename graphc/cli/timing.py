@@ -18,7 +18,7 @@ _STAGES: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("fusion", "fusion", lambda fusion: f"{len(fusion.groups)} kernels"),
     ("lowering", "nests", lambda nests: ""),
     ("scheduling", "kernels", lambda kernels: f"{sum(str(k).count(chr(10)) for k in kernels)} lines of loops"),
-    ("planning", "plan", lambda plan: f"{len(plan.lifetimes)} arrays between kernels"),
+    ("planning", "layout", lambda layout: f"{len(layout.lifetimes)} arrays between kernels"),
     ("emission", "llvm", lambda text: f"{text.count(chr(10))} lines of LLVM text"),
 )
 

@@ -12,6 +12,7 @@ from graphc.codegen.lower import lower
 from graphc.codegen.nest.cluster import Cluster, Reduction
 from graphc.codegen.nest.elements import ITEMSIZE
 from graphc.codegen.nest.loops import Kernel
+from graphc.codegen.outline import Outline, outline
 from graphc.codegen.schedule import schedule
 from graphc.passes.fuse import Fusion, Group
 from graphc.records import dataclass
@@ -65,8 +66,8 @@ class Use:
 
 def uses(fusion: Fusion, features: frozenset[str]) -> list[Use]:
     """The unscheduled kernel of every group."""
-    known: dict[Hashable, tuple[AnyKernel, list[str]]] = {}
-    return [_library(fusion, g, features) or _nest(lift(fusion, g), features, known) for g in fusion.groups]
+    makers = _Makers(fusion, features)
+    return [_library(fusion, g, features) or makers.use(g) for g in fusion.groups]
 
 
 def _library(fusion: Fusion, group: Group, features: frozenset[str]) -> Use | None:
@@ -79,17 +80,40 @@ def _library(fusion: Fusion, group: Group, features: frozenset[str]) -> Use | No
     return Use(group.name, kernel, {b.name: (b.name, 0) for b in kernel.arrays})
 
 
-def _nest(cluster: Cluster, features: frozenset[str], known: dict[Hashable, tuple[AnyKernel, list[str]]]) -> Use:
-    """The use of the kernel of the first cluster like this one."""
-    start = beginnings(cluster)
-    whole = rebased(cluster, start)
-    key = form(whole)
-    if key not in known:
-        known[key] = kernel_of(whole, features), list(whole.arrays)
-    kernel, names = known[key]
-    return Use(
-        cluster.name, kernel, {own: (name, start[name]) for own, name in zip(names, cluster.arrays, strict=True)}
-    )
+class _Makers:
+    """The kernels that there are, by the outline of a group and by the form of a cluster."""
+
+    def __init__(self, fusion: Fusion, features: frozenset[str]) -> None:
+        self.fusion, self.features = fusion, features
+        self.drawn: dict[Hashable, tuple[Outline, Use]] = {}
+        self.known: dict[Hashable, tuple[AnyKernel, list[str]]] = {}
+
+    def use(self, group: Group) -> Use:
+        """The use of the kernel of the first group like this one."""
+        own = outline(self.fusion, group)
+        if own is None:
+            return self._nest(lift(self.fusion, group))
+        if own.key not in self.drawn:
+            self.drawn[own.key] = own, self._nest(lift(self.fusion, group))
+        return _redrawn(*self.drawn[own.key], own, group.name)
+
+    def _nest(self, cluster: Cluster) -> Use:
+        """The use of the kernel of the first cluster like this one."""
+        start = beginnings(cluster)
+        whole = rebased(cluster, start)
+        key = form(whole)
+        if key not in self.known:
+            self.known[key] = kernel_of(whole, self.features), list(whole.arrays)
+        kernel, names = self.known[key]
+        pairs = zip(names, cluster.arrays, strict=True)
+        return Use(cluster.name, kernel, {own: (name, start[name]) for own, name in pairs})
+
+
+def _redrawn(first: Outline, use: Use, own: Outline, name: str) -> Use:
+    """The use of a kernel by a group with the outline of the first."""
+    places = dict(zip(first.arrays, zip(own.arrays, own.starts, first.starts, strict=True), strict=True))
+    moved = {inner: (*places[array], start) for inner, (array, start) in use.arrays.items()}
+    return Use(name, use.kernel, {k: (array, start + mine - its) for k, (array, mine, its, start) in moved.items()})
 
 
 def each_once(f: Callable[[AnyKernel], T], kernels: Iterable[AnyKernel]) -> list[T]:

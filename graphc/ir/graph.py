@@ -14,7 +14,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, FrozenGraphError, GraphMismatchError
 from graphc.ir.location import Location, user_location
-from graphc.ir.node import Attributes, Literal, Node, Value
+from graphc.ir.node import NO_ATTRIBUTES, Attributes, Literal, Node, Value
 from graphc.ir.poly import Poly, Size
 from graphc.ir.primitive import Primitive, primitive
 from graphc.ir.types import Type, make_shape, numpy_dtype, short_dtype
@@ -50,7 +50,8 @@ class Graph:
         self.initial: dict[str, np.ndarray[Any, Any]] = {}
         self.stand_ins: set[int] = set()
         self.frozen = False
-        self._known: dict[object, Node] = {}
+        self.facts: dict[tuple[str, int], bool] = {}  # what was asked of nodes, which never change: question and node
+        self._known: dict[object, Node] = {}  # by what they compute; see `_learn`
         self._readers: list[list[int]] = []  # for each node the ids of those that read it, ascending; see `users`
         self._network: nx.MultiDiGraph | None = None
         self._drawn = 0  # nodes that the network has
@@ -61,8 +62,10 @@ class Graph:
         self, op: Primitive, inputs: Sequence[Value], attrs: Mapping[str, Any], types: tuple[Type, ...], loc: Location
     ) -> Node:
         """The node of this operation: the one there is, or a new one."""
-        own = attrs if isinstance(attrs, Attributes) else Attributes(attrs)
-        key = (op.name, own.key, *[(v.node.id, v.index) for v in inputs])
+        own = attrs if isinstance(attrs, Attributes) else Attributes(attrs) if attrs else NO_ATTRIBUTES
+        if len(self._known) < len(self.nodes):
+            self._learn()
+        key = _key(op, inputs, own)
         known = self._known.get(key)
         if known is not None:
             return known
@@ -78,10 +81,21 @@ class Graph:
         self.nodes.append(node)
         return node
 
+    def take(self, node: Node, inputs: tuple[Value, ...]) -> Node:
+        """A copy of a node of another graph, which must compute what no node of this graph does."""
+        new = Node(len(self.nodes), node.op, inputs, node.attrs, node.types, node.loc)
+        self.nodes.append(new)
+        return new
+
+    def _learn(self) -> None:
+        """What the nodes compute that were taken over: a graph that nothing is added to need not know."""
+        for node in self.nodes[len(self._known) :]:
+            self._known[_key(node.op, node.inputs, node.attrs)] = node
+
     def apply(self, op: Primitive, args: Sequence[Any], attrs: Mapping[str, Any]) -> Value:
         """Add an operation on values, arrays and numbers; its type is inferred."""
-        inputs = self._operands(args)
-        type_ = op.infer(*(v.type for v in inputs), **attrs)
+        inputs = args if all(map(self._is_own, args)) else self._operands(args)
+        type_ = op.infer(*[v.node.types[v.index] for v in inputs], **attrs)
         return self.add(op, inputs, attrs, (type_,), building_location()).out
 
     def constant(self, value: Any, dtype: str | None = None) -> Value:
@@ -110,6 +124,9 @@ class Graph:
     def _fresh(self, name: str) -> str:
         taken = {v.node.attrs["name"] for v in (*self.inputs, *self.variables)}
         return name if name not in taken else next(n for k in range(1, 10**9) if (n := f"{name}_{k}") not in taken)
+
+    def _is_own(self, a: Any) -> bool:
+        return a.__class__ is Value and self.owns(a)
 
     def _operands(self, args: Sequence[Any]) -> list[Value]:
         values = [a for a in args if isinstance(a, Value)]
@@ -207,6 +224,10 @@ class Graph:
     def building(self, loc: Location | None = None) -> AbstractContextManager[Graph]:
         """Receive operations; with `loc`, every node made is attributed to that line."""
         return _Building(self, loc)
+
+
+def _key(op: Primitive, inputs: Sequence[Value], attrs: Any) -> object:
+    return (op.name, attrs.key, *[(v.node.id, v.index) for v in inputs])
 
 
 class _Building:

@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -38,9 +39,15 @@ def user_location() -> Location:
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith((_PACKAGE, _NUMPY)) and not file.endswith(_CONTEXT):
-            return Location(file, frame.f_lineno, frame.f_code.co_name)
+            return _location(file, frame.f_lineno, frame.f_code.co_name)
         frame = frame.f_back
     return UNKNOWN
+
+
+@lru_cache(maxsize=4096)
+def _location(file: str, line: int, function: str) -> Location:
+    """One object for the operations of one line."""
+    return Location(file, line, function)
 
 
 def definition(f: Callable[..., Any]) -> Location | None:

@@ -57,6 +57,9 @@ class Attributes(dict[str, Any]):
             return self._key
 
 
+NO_ATTRIBUTES = Attributes()
+
+
 def _key(value: Any) -> Any:
     """Hashable, and exact: 1, 1.0 and True differ, as do 0.0 and -0.0."""
     if isinstance(value, tuple):
@@ -73,7 +76,7 @@ class Node:
     id: int
     op: Primitive
     inputs: tuple[Value, ...]
-    attrs: Mapping[str, Any]
+    attrs: Attributes
     types: tuple[Type, ...]
     loc: Location
 
@@ -86,12 +89,18 @@ class Node:
         return f"%{self.id} = {self.op.name} {', '.join(map(repr, self.inputs))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """One result of a node."""
+    """One result of a node; two are equal if they are the same result of the same node."""
 
     node: Node
     index: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is Value and self.node is other.node and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash(self.node) + self.index
 
     @property
     def type(self) -> Type:

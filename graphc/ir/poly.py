@@ -25,11 +25,7 @@ class Poly:
 
     @staticmethod
     def of(value: Size | str) -> Poly:
-        if isinstance(value, Poly):
-            return value
-        if isinstance(value, str):
-            return Poly((((value,), 1),))
-        return Poly((((), int(value)),)) if value else Poly()
+        return value if value.__class__ is Poly else _atom(value)
 
     @staticmethod
     def _sum(terms: Iterable[Term]) -> Poly:
@@ -118,6 +114,15 @@ class Poly:
 
 
 _ZERO = Poly()
+
+
+@lru_cache(maxsize=4096)
+def _atom(value: int | str) -> Poly:
+    """A symbol or a number."""
+    if isinstance(value, str):
+        return Poly((((value,), 1),))
+    return Poly((((), int(value)),)) if value else _ZERO
+
 
 Size: TypeAlias = Poly | int
 """An extent: a number or a polynomial."""

@@ -107,6 +107,8 @@ def _operation(node: Node, array: str) -> str:
 
 
 def _attributes(node: Node) -> str:
+    if not node.attrs:
+        return ""
     shown = {k: node.attrs[k] for k in sorted(node.attrs) if k not in _IMPLIED.get(node.op.name, ())}
     return f" {{{print_attributes(shown)}}}" if shown else ""
 

@@ -21,32 +21,35 @@ from graphc.records import dataclass, field
 INLINE_DEPTH = 16  # views of views that are folded into one access
 AXIS = "~"
 MANY_PRODUCTS = 8  # that read one turned matrix, from which on it is turned once, and stored
+_COMPUTING = frozenset({"reduction", "contraction"})
 JOIN_WIDTH = 8  # parts of a concatenation that are read in place
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Access:
-    """One read: `index` has a polynomial per dimension, or is None where it is not one (a row-major position)."""
+    """One read: `index` has a polynomial per dimension, or is None where it is not one (a row-major position).
+
+    `coordinates` tell the axis that each dimension runs along, None for an extent of 1; they are None if that is no
+    plain alignment, or is not read at every point.
+    """
 
     value: Value
     index: tuple[Poly, ...] | None
-    guarded: bool
+    coordinates: tuple[str | None, ...] | None
 
-    @cached_property
-    def coordinates(self) -> tuple[str | None, ...] | None:
-        """The axis that each dimension runs along, None for an extent of 1; None if it is no plain alignment."""
-        if self.index is None or self.guarded:
+
+def coordinates(index: Sequence[Poly], shape: Sequence[Size]) -> tuple[str | None, ...] | None:
+    """The axis that each dimension of an array of this shape runs along, where all do."""
+    out: list[str | None] = []
+    for i, extent in zip(index, shape, strict=True):
+        if extent == 1:
+            out.append(None)
+        elif is_axis(i):
+            out.append(i.terms[0][0][0])
+        else:
             return None
-        out: list[str | None] = []
-        for i, extent in zip(self.index, self.value.shape, strict=True):
-            if extent == 1:
-                out.append(None)
-            elif is_axis(i):
-                out.append(i.terms[0][0][0])
-            else:
-                return None
-        named = [a for a in out if a is not None]
-        return tuple(out) if len(set(named)) == len(named) else None
+    named = [a for a in out if a is not None]
+    return tuple(out) if len(set(named)) == len(named) else None
 
 
 def is_axis(index: Poly) -> bool:
@@ -89,8 +92,8 @@ class Footprint:
     @cached_property
     def sources(self) -> frozenset[int]:
         """The nodes that are read, and those that compute slices of what is read."""
-        direct = frozenset(a.value.node.id for a in self.accesses)
-        return direct.union(*(self.parts.get(k, ()) for k in direct))
+        direct = frozenset([a.value.node.id for a in self.accesses])
+        return direct.union(*[self.parts[k] for k in direct & self.parts.keys()]) if self.parts else direct
 
     @property
     def index(self) -> list[Poly]:
@@ -107,8 +110,7 @@ def footprint(
     space = Footprint(node, names, extents=extents, parts=parts)
     recorder = _Recorder(space, anchors)
     if node.op.is_elementwise:
-        for v in node.inputs:
-            recorder.at(v, broadcast_index(space.index, v.shape))
+        recorder.elementwise()
     elif node.op.loops is None:
         recorder.scattered()
     else:
@@ -124,6 +126,16 @@ class _Recorder:
         self.guards = 0
         self.picks = 0
 
+    def elementwise(self) -> None:
+        """Operands read where the result is written."""
+        space, shape = self.space, self.space.node.types[0].shape
+        index = tuple(space.index)
+        for v in space.node.inputs:
+            if v.shape == shape and self._is_stored(v.node):
+                space.accesses.append(Access(v, index, space.result))
+            else:
+                self.at(v, broadcast_index(index, v.shape))
+
     def scattered(self) -> None:
         """Operands read in an order of their own, so never at the place where they are computed."""
         self.guards += 1
@@ -133,14 +145,18 @@ class _Recorder:
 
     def at(self, operand: Value, index: Sequence[Poly]) -> None:
         node = operand.node
-        if is_view(node) and node.id not in self.anchors:
+        if self._is_stored(node):
+            along = None if self.guards else coordinates(index, operand.shape)
+            self.space.accesses.append(Access(operand, tuple(index), along))
+        else:
             assert node.op.loops is not None
             node.op.loops(self, index, *node.inputs, **node.attrs)
-        else:
-            self.space.accesses.append(Access(operand, tuple(index), self.guards > 0))
+
+    def _is_stored(self, node: Node) -> bool:
+        return node.id in self.anchors or not is_view(node)
 
     def flat(self, operand: Value, index: Poly) -> None:
-        self.space.accesses.append(Access(storage(operand, self.anchors), None, self.guards > 0))
+        self.space.accesses.append(Access(storage(operand, self.anchors), None, None))
 
     def op(self, name: str, dtype: str, *elements: Any) -> None:
         return None
@@ -172,7 +188,7 @@ class _Recorder:
 
 def is_view(node: Node) -> bool:
     """An index map over its operands, with no arithmetic of its own worth storing."""
-    return node.op.loops is not None and not node.op.traits & {"reduction", "contraction"}
+    return node.op.loops is not None and node.op.traits.isdisjoint(_COMPUTING)
 
 
 def is_product(node: Node) -> bool:

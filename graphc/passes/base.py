@@ -64,21 +64,25 @@ class Pipeline:
     def run(self, graph: Graph, disable: Collection[str] = (), on_pass: OnPass | None = None) -> Graph:
         """Run every pass that is not named in `disable`, without the rules named there.
 
+        A pass that meets the very graph that it made before has nothing to do: each goes on until nothing changes.
         Raises RewriteError, naming the pass, for whatever goes wrong inside one.
         """
+        made: dict[str, Graph] = {}
         for step in self.steps:
-            if step.action.name not in disable:
-                graph = _run(step.action.without(disable), graph, on_pass)
+            name = step.action.name
+            if name not in disable:
+                action = step.action.without(disable)
+                graph = made[name] = _run(action, graph, on_pass, is_done=made.get(name) is graph)
         return graph
 
     def __str__(self) -> str:
         return "\n".join([self.name, *(f"  {s.action.name:12} {s.why}" for s in self.steps)])
 
 
-def _run(action: Pass, graph: Graph, on_pass: OnPass | None) -> Graph:
+def _run(action: Pass, graph: Graph, on_pass: OnPass | None, *, is_done: bool) -> Graph:
     fired: Counter[str] = Counter()
     start = perf_counter()
-    after = _guarded(action, graph, fired)
+    after = graph if is_done else _guarded(action, graph, fired)
     seconds = perf_counter() - start
     _show(PassReport.of(action.name, graph, after, seconds, fired), after)
     if on_pass is not None:

@@ -23,11 +23,12 @@ SIGN_DEPTH = 16  # operations that are looked at for the sign of a value
 
 def item(v: Value) -> Any:
     """The number that `v` repeats, as a NumPy scalar, or None where it is no such constant."""
-    while v.op in _REPEATING:
-        v = v.node.inputs[0]
-    if v.op is not constant or v.type.size != 1:
+    node = v.node
+    while node.op in _REPEATING:
+        node = node.inputs[0].node
+    if node.op is not constant or node.attrs["value"].array.size != 1:
         return None
-    return v.node.attrs["value"].array.reshape(-1)[0]
+    return node.attrs["value"].array.reshape(-1)[0]
 
 
 def is_item(v: Value, number: float) -> bool:

@@ -72,11 +72,6 @@ def plan_arena(intervals: Iterable[Interval], env: Mapping[str, int]) -> Arena:
     )
 
 
-def planned_arena(intervals: Iterable[Interval], offsets: Mapping[str, int]) -> Arena:
-    """The arena that `plan_arena` made of intervals without symbolic extents, by the offsets that it gave them."""
-    return _arena(Placed(i, offsets[i.name], Poly.of(i.size).evaluate({})) for i in intervals)
-
-
 def _arena(placed: Iterable[Placed]) -> Arena:
     row = sorted(placed, key=lambda p: (p.interval.first, p.interval.name))
     end = max((p.end for p in row), default=0)
@@ -102,16 +97,17 @@ class _Row:
 
     def _best_fit(self, interval: Interval, size: int) -> int:
         n = self.count
-        met = np.flatnonzero((self.first[:n] <= interval.last) & (self.last[:n] >= interval.first))
+        (met,) = ((self.first[:n] <= interval.last) & (self.last[:n] >= interval.first)).nonzero()
         if not met.size:
             return 0
-        met = met[np.argsort(self.offset[met], kind="stable")]
-        tops = np.maximum.accumulate(self.end[met])
-        starts = np.concatenate([[0], tops[:-1]])
-        gaps = self.offset[met] - starts
+        offsets = self.offset[met]
+        order = offsets.argsort(kind="stable")
+        starts = np.zeros(len(met) + 1, np.int64)
+        np.maximum.accumulate(self.end[met[order]], out=starts[1:])
+        gaps = offsets[order] - starts[:-1]
         gaps[gaps < size] = _NO_GAP
-        best = int(np.argmin(gaps))
-        return int(tops[-1] if gaps[best] == _NO_GAP else starts[best])
+        best = int(gaps.argmin())
+        return int(starts[-1] if gaps[best] == _NO_GAP else starts[best])
 
 
 def _lower_bound(placed: Sequence[Placed]) -> int:

@@ -18,10 +18,19 @@ def copy(graph: Graph, node: Node, inputs: tuple[Value, ...]) -> tuple[Value, ..
     return (Value(new),) if len(new.types) == 1 else tuple(Value(new, k) for k in range(len(new.types)))
 
 
+def _take(graph: Graph, node: Node, inputs: tuple[Value, ...]) -> tuple[Value, ...]:
+    """The same where every node is copied: no two of them become equal."""
+    new = graph.take(node, inputs)
+    return (Value(new),) if len(new.types) == 1 else tuple(Value(new, k) for k in range(len(new.types)))
+
+
 def rebuild(
-    graph: Graph, transfer: Transfer = copy, keep: Collection[int] | None = None, into: Graph | None = None
+    graph: Graph, transfer: Transfer = _take, keep: Collection[int] | None = None, into: Graph | None = None
 ) -> Graph:
-    """Pass every node, or those whose ids are in `keep`, through `transfer`; the signature follows."""
+    """Pass every node, or those whose ids are in `keep`, through `transfer`; the signature follows.
+
+    Without a `transfer` they are copied.
+    """
     out = Graph(graph.name) if into is None else into
     values: dict[int, Sequence[Value]] = {}
     for node in graph.nodes:

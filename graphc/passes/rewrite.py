@@ -131,37 +131,44 @@ class _Rewriting(Graph):
         return known
 
     def _rewritten(self, value: Value) -> Value:
-        for r in self.table.get(value.op.name, ()):
-            better = self._fire(r, value)
+        rules = self.table.get(value.node.op.name)
+        if not rules:
+            return value
+        if len(self._active) >= _DEPTH:
+            raise _endless(Counter(self._active).most_common(1)[0][0], value)
+        self._active.append("")
+        try:
+            return self._first_better(rules, value)
+        except RewriteError:
+            raise
+        except Exception as error:
+            raise _failed(self._active[-1], value, error) from error
+        finally:
+            self._active.pop()
+
+    def _first_better(self, rules: Sequence[Rule], value: Value) -> Value:
+        for r in rules:
+            self._active[-1] = r.name
+            better: Value | None = r.fire(value.node)
             if better is not None and better != value:
                 _check_type(r, value, better)
                 self._count(r, value)
                 return better
         return value
 
-    def _fire(self, r: Rule, value: Value) -> Value | None:
-        if len(self._active) >= _DEPTH:
-            raise _endless(Counter(self._active).most_common(1)[0][0], value)
-        self._active.append(r.name)
-        try:
-            better: Value | None = r.fire(value.node)
-        except RewriteError:
-            raise
-        except Exception as error:
-            raise RewriteError(
-                f"rule {r.name!r} failed on {value.node}: {type(error).__name__}: {error}",
-                fix=f"disable=[{r.name!r}]",
-                loc=value.node.loc,
-            ) from error
-        finally:
-            self._active.pop()
-        return better
-
     def _count(self, r: Rule, value: Value) -> None:
         self.fired[r.name] += 1
         self.budget -= 1
         if self.budget < 0:
             raise _endless(r.name, value)
+
+
+def _failed(name: str, value: Value, error: Exception) -> RewriteError:
+    return RewriteError(
+        f"rule {name!r} failed on {value.node}: {type(error).__name__}: {error}",
+        fix=f"disable=[{name!r}]",
+        loc=value.node.loc,
+    )
 
 
 def _endless(name: str, value: Value) -> RewriteError:

@@ -8,9 +8,11 @@ product ends it: what it adds up counts as present.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
+from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ir.ops.arithmetic import add, cast, div, mul, neg
 from graphc.ir.ops.index import gather, scatter_add
@@ -145,3 +147,6 @@ class SafeWhere(RewritePass):
 
     name: ClassVar[str] = "safe_where"
     rules: tuple[Rule, ...] = tuple(rule)
+
+    def run(self, graph: Graph, fired: Counter[str] | None = None) -> Graph:
+        return super().run(graph, fired) if any(n.op is mask for n in graph.nodes) else graph

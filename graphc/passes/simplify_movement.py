@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from graphc.ir.graph import current_graph
 from graphc.ir.node import Node, Value
 from graphc.ir.ops.arithmetic import add
 from graphc.ir.ops.shape import concatenate, expand, flip, pad, permute, reshape, slice_
@@ -271,6 +272,14 @@ def plus_zero(x: Value) -> Value:
 
 
 def _is_plus_zero(x: Value) -> bool:
+    """Asked of the same parts for each of the slices of an unrolled loop."""
+    facts, question = current_graph().facts, ("is_plus_zero", x.node.id)
+    if question not in facts:
+        facts[question] = _plus_zero_by_form(x)
+    return facts[question]
+
+
+def _plus_zero_by_form(x: Value) -> bool:
     while x.op in _VIEWS:
         x = x.node.inputs[0]
     if x.op is concatenate:

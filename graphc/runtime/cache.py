@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import llvmlite
 import numpy as np
@@ -45,23 +46,37 @@ def kept_program(graph: Graph, options: str, make: Callable[[], Program]) -> Pro
 @cache
 def _compiler() -> str:
     """This compiler on this machine."""
-    return f"{_fingerprint()} {host().key} {sys.byteorder} numpy {np.__version__} llvmlite {llvmlite.__version__}"
+    sources = _fingerprint(str(Path(__file__).parents[1]))
+    return f"{sources} {host().key} {sys.byteorder} numpy {np.__version__} llvmlite {llvmlite.__version__}"
 
 
-def _fingerprint() -> str:
-    """A hash of the sources: no change of the compiler goes unnoticed."""
-    package = str(Path(__file__).parents[1])
+def _fingerprint(package: str) -> str:
+    """A hash of the sources: no change of the compiler goes unnoticed.
+
+    It is kept by what the system says of the files, so that a process need not read all of them.
+    """
+    files = sorted(f for room in _SOURCES for f in _source_files(os.path.join(package, room)))
+    return kept(digest("sources", package, *map(str, files)), lambda: _hash(package, files).encode()).decode()
+
+
+def _hash(package: str, files: Iterable[_Source]) -> str:
     sums = hashlib.sha256()
-    for name in sorted(_source_files(package)):
-        with open(os.path.join(package, name), "rb") as file:
+    for name, *_ in files:
+        with open(name, "rb", buffering=0) as file:
             text = file.read()
-        sums.update(f"{name} {len(text)}\n".encode())
-        sums.update(text)
+        sums.update(f"{name.removeprefix(package)} {len(text)}\n".encode() + text)
     return sums.hexdigest()
 
 
-def _source_files(package: str) -> Iterator[str]:
-    for room in _SOURCES:
-        for folder, _, names in os.walk(os.path.join(package, room)):
-            inside = os.path.relpath(folder, package)
-            yield from (os.path.join(inside, name) for name in names if name.endswith(".py"))
+_Source: TypeAlias = tuple[str, int, int, int, int]
+"""A file: its name, size, number, and when content and anything at all of it last changed, which no program can set."""
+
+
+def _source_files(folder: str) -> Iterator[_Source]:
+    with os.scandir(folder) as found:
+        for f in found:
+            if f.name.endswith(".py"):
+                s = f.stat()
+                yield f.path, s.st_size, s.st_ino, s.st_mtime_ns, s.st_ctime_ns
+            elif f.is_dir() and f.name != "__pycache__":
+                yield from _source_files(f.path)

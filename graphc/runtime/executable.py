@@ -231,11 +231,11 @@ class Native:
     def _new_block(self, dims: Mapping[str, int]) -> Array:
         for t in self.results:
             numbers(t.shape, dims)  # raises where an extent comes out negative
-        return np.array(self._entry.block(dims, self.program.plan.arena(dims)), np.int64)
+        return np.array(self._entry.block(dims), np.int64)
 
     def peak_bytes(self, dims: Mapping[str, int] | None = None) -> int:
         """The size of the arena: all storage but arguments, results, variables and constants."""
-        return self.program.plan.arena(dims or {}).size
+        return self.program.plan.bytes(dims or {})
 
     def explain(self) -> str:
         """What was compiled and why: passes, kernels, memory, time."""

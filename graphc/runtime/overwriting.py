@@ -9,7 +9,6 @@ from graphc.codegen.lift import buffer_name
 from graphc.codegen.nest.loops import Kernel
 from graphc.codegen.nest.sharing import overwritable
 from graphc.ir.node import Value
-from graphc.ir.poly import Poly
 from graphc.passes.fuse import Fusion, Group
 from graphc.records import dataclass, replace
 
@@ -33,7 +32,7 @@ def pairs(fusion: Fusion, uses: Sequence[Use], given: Collection[Value] = ()) ->
     found = each_once(_buffers, [u.kernel for u in uses])
     out = list[list[Pair]]()
     for step, (group, use, buffers) in enumerate(zip(fusion.groups, uses, found, strict=True)):
-        fitting = [p for p in _arrays(group, use, buffers) if last[p.read] == step]
+        fitting = [p for p in _arrays(group, use, buffers) if last[p.read] == step and _are_equally_large(p)]
         out.append([p for p in fitting if _may_share(use.kernel, p, given)])
     return out
 
@@ -68,9 +67,10 @@ def _arrays(group: Group, use: Use, buffers: Sequence[tuple[str, str]]) -> Itera
     new, old = ({buffer_name(v): v for v in vs} for vs in (group.writes, group.reads))
     for out, place in buffers:
         (written, at), (read, start) = use.arrays[out], use.arrays[place]
-        if written in new and read in old and at == start == 0 and _bytes(new[written]) == _bytes(old[read]):
+        if written in new and read in old and at == start == 0:
             yield Pair(new[written], old[read], out, place)
 
 
-def _bytes(v: Value) -> Poly:
-    return Poly.of(v.type.nbytes)
+def _are_equally_large(p: Pair) -> bool:
+    a, b = p.written.type, p.read.type
+    return a == b or a.nbytes == b.nbytes

@@ -6,29 +6,56 @@ from collections.abc import Iterator, Sequence
 
 from graphc.codegen.kernels import AnyKernel, Use
 from graphc.codegen.lift import buffer_name
+from graphc.codegen.llvm.emit_module import Slot
 from graphc.codegen.nest.elements import ITEMSIZE
-from graphc.codegen.nest.loops import Buffer, Kernel
+from graphc.codegen.nest.loops import Kernel
 from graphc.ir.costs import cost
 from graphc.ir.node import Value
 from graphc.ir.poly import Poly
 from graphc.passes.access import storage
 from graphc.passes.fuse import Fusion, Group
-from graphc.records import replace
+from graphc.passes.memory import Arena
+from graphc.records import dataclass
 from graphc.runtime.donation import NO_CLAIMS, Claims
-from graphc.runtime.program import Argument, Constant, Extent, Lifetime, Plan, Planned, Result, Word
+from graphc.runtime.program import (
+    Argument,
+    Constant,
+    Extent,
+    Lifetime,
+    Plan,
+    Planned,
+    Result,
+    Start,
+    Word,
+    arena_of,
+)
 
 PER_OPERATION = 8  # multiplications of a product in the time of an elementary operation of a nest: FMA, and no memory
 
 
-def plan(fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel], claims: Claims = NO_CLAIMS) -> Plan:
+@dataclass(frozen=True)
+class Layout:
+    """The plan, what each kernel in turn is called with, and the arrays that live between kernels.
+
+    `arena` is where these lie, if no symbolic extent decides that.
+    """
+
+    plan: Plan
+    slots: tuple[tuple[Slot, ...], ...]
+    lifetimes: tuple[Lifetime, ...]
+    arena: Arena | None
+
+
+def lay_out(fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel], claims: Claims = NO_CLAIMS) -> Layout:
     """`kernels` are the scheduled kernels of the uses; `claims` tell what lies in donated arguments."""
-    return _Planner(fusion, uses, kernels, claims).plan()
+    return _Planner(fusion, uses, kernels, claims).layout()
 
 
 class _Planner:
     def __init__(self, fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel], claims: Claims) -> None:
         self.fusion, self.uses, self.kernels, self.donation = fusion, uses, kernels, claims.donation
         self.words: dict[Word, int] = {}
+        self.arena: Arena | None = None
         self.places: dict[str, Word] = {}
         self.homes: dict[str, str] = {}  # a buffer that lies in place of another -> the first that lay there
         for k, v in enumerate(fusion.graph.inputs):
@@ -40,32 +67,41 @@ class _Planner:
                 self.places[buffer_name(n.out)] = Constant(n.attrs["value"])
         self.places |= {buffer_name(v): Argument(k) for v, k in claims.homes.items()}
 
-    def plan(self) -> Plan:
+    def layout(self) -> Layout:
+        for use, kernel in zip(self.uses, self.kernels, strict=True):
+            self._find_homes(use, kernel)
+        lifetimes = tuple(self._lifetimes())
+        if all(v.type.is_static for v in self.fusion.graph.inputs):
+            self.arena = arena_of(lifetimes, {})
         slots = tuple(tuple(self._slots(u, k)) for u, k in zip(self.uses, self.kernels, strict=True))
         work = sum(map(_work, self.fusion.groups, self.kernels), Poly())
-        made = Plan(tuple(self.words), slots, tuple(self._lifetimes()), work, self.donation)
-        is_static = all(v.type.is_static for v in self.fusion.graph.inputs)
-        return replace(made, offsets=_offsets(made)) if is_static else made
+        plan = Plan(tuple(self.words), work, self.arena.size if self.arena else lifetimes, self.donation)
+        return Layout(plan, slots, lifetimes, self.arena)
 
-    def _slots(self, use: Use, kernel: AnyKernel) -> Iterator[int | None]:
+    def _find_homes(self, use: Use, kernel: AnyKernel) -> None:
         for b in kernel.buffers:
+            if b.alias is not None:
+                (name, _), (under, _) = use.arrays[b.name], use.arrays[b.alias]
+                self.homes[name] = self.homes.get(under, under)
+
+    def _slots(self, use: Use, kernel: AnyKernel) -> Iterator[Slot]:
+        for b, offset in zip(kernel.buffers, use.offsets, strict=True):
             if b.role == "status":
-                yield None
+                yield None, 0
             elif b.role == "work":
-                yield self._word(Planned(f"{use.name}.{b.name}"))
+                yield self._in_arena(f"{use.name}.{b.name}", offset)
             else:
                 name, _ = use.arrays[b.name]
-                yield self._word(self.places.get(name, Planned(self._home(use, b))))
+                place = self.places.get(name)
+                yield (self._word(place), offset) if place else self._in_arena(self.homes.get(name, name), offset)
         for symbol in kernel.dims:
-            yield self._word(Extent(symbol))
+            yield self._word(Extent(symbol)), 0
 
-    def _home(self, use: Use, b: Buffer) -> str:
-        """The name under which the storage of an array is planned."""
-        name, _ = use.arrays[b.name]
-        if b.alias is not None:
-            under, _ = use.arrays[b.alias]
-            self.homes[name] = self.homes.get(under, under)
-        return self.homes.get(name, name)
+    def _in_arena(self, name: str, offset: int) -> Slot:
+        """A place that is known by now is told from the start of the arena: few words serve many kernels."""
+        if self.arena:
+            return self._word(Start()), self.arena.offsets[name] + offset
+        return self._word(Planned(name)), offset
 
     def _word(self, w: Word) -> int:
         return self.words.setdefault(w, len(self.words))
@@ -94,11 +130,6 @@ class _Planner:
         """The name under which the storage of a value is planned."""
         name = buffer_name(self._whole(v))
         return self.homes.get(name, name)
-
-
-def _offsets(plan: Plan) -> tuple[int, ...]:
-    offsets = plan.arena({}).offsets
-    return tuple(offsets[x.name] for x in plan.lifetimes)
 
 
 def _work(group: Group, kernel: AnyKernel) -> Poly:

@@ -7,8 +7,7 @@ planned from the steps in which each array is alive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from graphc.codegen.native import entry
@@ -19,7 +18,7 @@ from graphc.ir.location import Location
 from graphc.ir.node import Literal
 from graphc.ir.poly import Poly, Size, parse_poly
 from graphc.ir.types import Shape, Type
-from graphc.passes.memory import Arena, Interval, plan_arena, planned_arena
+from graphc.passes.memory import Arena, Interval, plan_arena
 from graphc.records import dataclass
 
 
@@ -45,8 +44,13 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """The address of the arena."""
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
-    """A place in the arena."""
+    """The address of an array of the arena, where that depends on symbolic extents."""
 
     name: str
 
@@ -61,7 +65,7 @@ class Extent:
         return parse_poly(self.symbol).evaluate(dims)
 
 
-Word: TypeAlias = Argument | Result | Constant | Planned | Extent
+Word: TypeAlias = Argument | Result | Constant | Start | Planned | Extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +101,24 @@ RELEASED = 1 << 22  # work from which on other Python threads may run: 10 to 60 
 
 @dataclass(frozen=True)
 class Plan:
-    """`words` is the table of the program; `slots` gives, for each kernel in turn, the words it is called with.
+    """`words` is the table of the program.  `work` is the cost of a run, in multiplications of a matrix product.
 
-    `work` is the cost of a run, in multiplications of a matrix product.  `offsets` tell for each lifetime where in the
-    arena it lies, where that does not depend on symbolic extents.
+    `arena` is the size of the arena in bytes, or, where symbolic extents decide, the arrays that are to lie in it.
     """
 
     words: tuple[Word, ...]
-    slots: tuple[tuple[int | None, ...], ...]
-    lifetimes: tuple[Lifetime, ...]
     work: Poly
+    arena: int | tuple[Lifetime, ...]
     donation: Donation = Donation()
-    offsets: tuple[int, ...] | None = None
 
-    def arena(self, dims: Mapping[str, int]) -> Arena:
-        """Offsets and size in bytes, for given values of the symbolic extents."""
-        return plan_arena([x.bound(dims) for x in self.lifetimes], {}) if self.offsets is None else self._fixed_arena
+    def bytes(self, dims: Mapping[str, int]) -> int:
+        """The size of the arena, for given values of the symbolic extents."""
+        return self.arena if isinstance(self.arena, int) else arena_of(self.arena, dims).size
 
-    @cached_property
-    def _fixed_arena(self) -> Arena:
-        assert self.offsets is not None
-        names = (x.name for x in self.lifetimes)
-        return planned_arena([x.bound({}) for x in self.lifetimes], dict(zip(names, self.offsets, strict=True)))
+
+def arena_of(lifetimes: Iterable[Lifetime], dims: Mapping[str, int]) -> Arena:
+    """Where these arrays lie, for given values of the symbolic extents."""
+    return plan_arena([x.bound(dims) for x in lifetimes], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +144,6 @@ class Signature:
     @property
     def results(self) -> tuple[Type, ...]:
         return self.outputs[: len(self.outputs) - len(self.writes)]
-
-    @property
-    def is_static(self) -> bool:
-        return all(t.is_static for t in self.inputs)
 
     @property
     def is_single(self) -> bool:
@@ -204,7 +200,7 @@ class Entry:
     def __init__(self, plan: Plan, signature: Signature) -> None:
         self.cells: list[Changing] = []
         self._signature = signature
-        self._arena = plan.arena({}) if signature.is_static else None
+        self._lifetimes = () if isinstance(plan.arena, int) else plan.arena
         inputs = tuple(entry.ArrayType(t.dtype, tuple(map(self._extent, t.shape))) for t in signature.arguments)
         outputs = tuple(entry.ArrayType(t.dtype, self._shape(t)) for t in signature.results)
         self.spec = entry.EntrySpec(
@@ -215,7 +211,7 @@ class Entry:
             written=plan.donation.written,
             is_single=signature.is_single,
             weak=signature.weak,
-            arena=self._arena.size if self._arena else self._cell(ArenaSize()),
+            arena=plan.arena if isinstance(plan.arena, int) else self._cell(ArenaSize()),
             releases=self._decision(plan.work, RELEASED),
             recycles=self._decision(_fresh(plan, signature), LARGE),
         )
@@ -244,13 +240,16 @@ class Entry:
                 return entry.Output(j) if j < first else entry.Spare(self._signature.writes[j - first])
             case Constant(literal):
                 return entry.Address(literal.array.ctypes.data)
-            case Planned(name):
-                return entry.Arena(self._arena.offsets[name] if self._arena else self._cell(w))
+            case Start():
+                return entry.Arena(0)
+            case Planned():
+                return entry.Arena(self._cell(w))
             case Extent(symbol):
                 return self._cell(parse_poly(symbol))
 
-    def block(self, dims: Mapping[str, int], arena: Arena) -> list[int]:
+    def block(self, dims: Mapping[str, int]) -> list[int]:
         """The numbers for the cells, for given values of the symbolic extents."""
+        arena = arena_of(self._lifetimes, dims)
         return [_content(c, dims, arena) for c in self.cells]
 
 

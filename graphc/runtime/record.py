@@ -29,9 +29,12 @@ from graphc.runtime.program import (
     Program,
     Result,
     Site,
+    Start,
 )
 
-_RECORDS = {c.__name__: c for c in (Argument, Result, Constant, Planned, Extent, Chunk, Lifetime, Donation, Plan, Site)}
+_RECORDS = {
+    c.__name__: c for c in (Argument, Result, Constant, Start, Planned, Extent, Chunk, Lifetime, Donation, Plan, Site)
+}
 _LENGTH = 8  # bytes that tell the length of the header
 
 

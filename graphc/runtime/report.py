@@ -42,9 +42,8 @@ def describe(group: Group) -> str:
 def _memory(stages: Stages) -> Iterator[str]:
     for result, argument in stages.plan.donation.results:
         yield f"  result {result} lies in the donated argument {stages.graph.inputs[argument].node.attrs['name']}"
-    dims = stages.optimized.dims
-    if dims:
-        yield f"  memory: planned for each value of {', '.join(dims)}"
-        return
-    for line in stages.plan.arena({}).explain():
+    arena = stages.layout.arena
+    if arena is None:
+        yield f"  memory: planned for each value of {', '.join(stages.graph.dims)}"
+    for line in arena.explain() if arena else ():
         yield f"  {line}"

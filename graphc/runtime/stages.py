@@ -19,7 +19,7 @@ from graphc.passes.own_outputs import own_outputs
 from graphc.passes.pipelines import optimize
 from graphc.runtime.donation import Claims, claims
 from graphc.runtime.in_place import in_place, in_slices
-from graphc.runtime.plan import plan
+from graphc.runtime.plan import Layout, lay_out
 from graphc.runtime.program import Plan
 
 
@@ -68,8 +68,12 @@ class Stages:
         return each_once(scheduled, self.nests)
 
     @cached_property
+    def layout(self) -> Layout:
+        return lay_out(self.fusion, self.uses, self.kernels, self.claims)
+
+    @property
     def plan(self) -> Plan:
-        return plan(self.fusion, self.uses, self.kernels, self.claims)
+        return self.layout.plan
 
     @cached_property
     def codes(self) -> list[Code]:
@@ -77,8 +81,7 @@ class Stages:
 
     @cached_property
     def llvm(self) -> str:
-        steps = zip(self.codes, self.plan.slots, self.uses, strict=True)
-        return module_text([Step(code, slots, use.offsets) for code, slots, use in steps])
+        return module_text([Step(*step) for step in zip(self.codes, self.layout.slots, strict=True)])
 
     @property
     def asm(self) -> str:

@@ -25,7 +25,7 @@ class Native:
     def __init__(self, kernel: Kernel, features: frozenset[str] | None = None) -> None:
         self.kernel = verify(kernel)
         buffers = [None if b.role == "status" else n for n, b in enumerate(kernel.buffers)]
-        slots = (*buffers, *range(len(buffers), len(buffers) + len(kernel.dims)))
+        slots = tuple((n, 0) for n in (*buffers, *range(len(buffers), len(buffers) + len(kernel.dims))))
         self.text = module_text([Step(emit(kernel, host().features if features is None else features), slots)])
         self.library = Library(self.text, ["run"])
         self.run = run_function(self.library["run"])

@@ -377,15 +377,15 @@ def test_steps_share_a_kernel_and_the_table_of_words() -> None:
     body = (Load("x", "in", I), Let("y", "add", ("x", 1), "i64"), Store("out", I, "y"))
     one = kernel({"in": ("i64", "in"), "out": ("i64", "out")}, (Loop("i", Poly(), (P("n"),), body),), ("n",))
     code = emit(one, host().features)
-    text = module_text([Step(code, (0, 1, 3)), Step(code, (1, 2, 3))])
+    text = module_text([Step(code, ((0, 0), (1, 0), (3, 0))), Step(code, ((1, 8), (2, 8), (3, -1)))])
     library = Library(text, ["run"])
     x, y, z = (np.arange(5) for _ in range(3))
     words = np.array([x.ctypes.data, y.ctypes.data, z.ctypes.data, 5], "i8")
     assert run_function(library["run"])(words.ctypes.data, None) == 0
-    np.testing.assert_array_equal(z, x + 2)
+    np.testing.assert_array_equal(z, [0, *(x[1:] + 2)])  # the second begins an element later
     other = emit(kernel({"out": ("i64", "out")}, ()), host().features)
     with pytest.raises(ValueError, match="one name"):
-        module_text([Step(code, (0, 1, 3)), Step(other, (0,))])
+        module_text([Step(code, ()), Step(other, ())])
 
 
 @pytest.mark.parametrize("n", [0, 1, 100, 100_000])
@@ -397,3 +397,24 @@ def test_chunks_cover_their_axis(n: int) -> None:
     out = np.zeros(n, "i8")
     Native(Kernel("k", ("n",), (Buffer("out", "i64", "out"),), (phase,)))({"out": out}, {"n": n}, fork_address(2))
     assert (out == 1).all()
+
+
+def test_a_module_without_steps_does_nothing() -> None:
+    library = Library(module_text([]), ["run"])
+    assert run_function(library["run"])(None, None) == 0
+
+
+def test_steps_share_the_status_word() -> None:
+    """A failed check of any step is told, whichever slot of its kernel the word comes to."""
+    check = Check("k", Poly.of(3), 7)
+    body = (Load("k", "at", I), check, Load("x", "in", I), Store("out", I, "x"))
+    buffers = {"at": ("i64", "in"), "in": ("f64", "in"), "out": ("f64", "out"), "status": ("i64", "status")}
+    code = emit(kernel(buffers, (Loop("i", Poly(), (P("n"),), body),), ("n",)), host().features)
+    slots = ((0, 0), (1, 0), (2, 0), (None, 0), (3, 0))
+    later = ((0, 16), *slots[1:])
+    library = Library(module_text([Step(code, slots), Step(code, later)]), ["run"])
+    x, out = np.ones(2), np.zeros(2)
+    for at, status in (([0, 1, 2, 2], 0), ([0, 3, 1, 1], 7), ([0, 0, 1, 3], 7)):
+        given = np.array(at)
+        words = np.array([given.ctypes.data, x.ctypes.data, out.ctypes.data, 2], "i8")
+        assert run_function(library["run"])(words.ctypes.data, None) == status

@@ -57,9 +57,9 @@ assert 0 <= held - run.peak_bytes({"n": n}) < 8000, held  # beside the arena: it
 """
 
 
-@pytest.mark.parametrize("n", [10_000, 300_000])
+@pytest.mark.parametrize("n", [10_000, 30_000])
 def test_peak_bytes_is_what_is_allocated(n):
-    """In a process of its own, which has no memory from other runs to use again."""
+    """In a process of its own, which has no memory from other runs to use again; results are too small to be kept."""
     python(PEAK, text=str(n))
 
 

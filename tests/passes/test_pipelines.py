@@ -21,10 +21,12 @@ from graphc.ir.ops.maths import exp, log, tanh
 from graphc.ir.ops.reduce import sum_
 from graphc.ir.ops.shape import reshape
 from graphc.ir.poly import Poly
+from graphc.ir.printer import print_graph
 from graphc.ir.types import Type
 from graphc.ir.verify import verify
 from graphc.passes.base import Journal, Pass, PassReport, Pipeline, Step
 from graphc.passes.pipelines import PIPELINES, all_pass_names, all_rule_names, optimize
+from graphc.passes.rebuild import rebuild
 
 
 def _training_step() -> Graph:
@@ -197,3 +199,40 @@ def test_without_leaves_other_passes_as_they_are() -> None:
     action = PIPELINES["O1"].steps[0].action
     assert action.without(["anything"]) is action
     assert replace(action) == action
+
+
+@dataclass(frozen=True)
+class Leaves(Pass):
+    """Finds nothing to do, and keeps a record."""
+
+    met: list[Graph]
+    name: ClassVar[str] = "leaves"
+
+    def run(self, graph: Graph, fired: Counter[str] | None = None) -> Graph:
+        self.met.append(graph)
+        return graph
+
+
+@dataclass(frozen=True)
+class Copies(Pass):
+    """Makes an equal graph."""
+
+    name: ClassVar[str] = "copies"
+
+    def run(self, graph: Graph, fired: Counter[str] | None = None) -> Graph:
+        return rebuild(graph)
+
+
+def test_a_pass_does_not_run_again_on_the_graph_that_it_made():
+    met: list[Graph] = []
+    one, copies = Step(Leaves(met), ""), Step(Copies(), "")
+    journal = Journal()
+    Pipeline("again", (one, one, copies, one, one)).run(_training_step(), on_pass=journal)
+    assert len(met) == 2 and met[0] is not met[1]
+    assert [r.name for r in journal] == ["leaves", "leaves", "copies", "leaves", "leaves"]
+
+
+@pytest.mark.parametrize("level", PIPELINES)
+def test_a_second_run_of_a_pipeline_changes_nothing(level):
+    once = optimize(_training_step(), level)
+    assert print_graph(optimize(once, level)) == print_graph(once)

@@ -48,7 +48,8 @@ class Builder(Writer):
         """Elementary functions: exp, log, sin ..."""
         if op not in FUNCTIONS:
             raise AttributeError(f"{type(self).__name__} has no operation {op!r}")
-        return lambda *args: FUNCTIONS[op](self, *self.match(*args))
+        function = FUNCTIONS[op]
+        return lambda *args: function(self, *self.match(*args))
 
     # ---------------------------------------------------------------------------------------------- operands
 

@@ -13,28 +13,41 @@ difference, and the unit is that of 1 or the value at 1 - x if larger.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any, Final
 
-from graphc.codegen.vecmath.error import erf, erfc
-from graphc.codegen.vecmath.exponential import exp, exp2, expm1, sigmoid
-from graphc.codegen.vecmath.gamma import digamma, lgamma, trigamma
-from graphc.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, logit, sinh, tanh
-from graphc.codegen.vecmath.inverse_trigonometric import acos, asin, atan, atan2
-from graphc.codegen.vecmath.logarithm import log, log1p, log2, log10
-from graphc.codegen.vecmath.power import pow  # noqa: A004
-from graphc.codegen.vecmath.roots import cbrt, rsqrt, sqrt
-from graphc.codegen.vecmath.trigonometric import cos, sin, tan
-
-FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
-    f.__name__: f
-    for f in (
-        *(exp, exp2, expm1, sigmoid, log, log2, log10, log1p, pow, sqrt, rsqrt, cbrt),
-        *(sin, cos, tan, asin, acos, atan, atan2),
-        *(sinh, cosh, tanh, asinh, acosh, atanh, logit, erf, erfc),
-        *(lgamma, digamma, trigamma),
-    )
+_FAMILIES = {
+    "exponential": "exp exp2 expm1 sigmoid",
+    "logarithm": "log log2 log10 log1p",
+    "power": "pow",
+    "roots": "sqrt rsqrt cbrt",
+    "trigonometric": "sin cos tan",
+    "inverse_trigonometric": "asin acos atan atan2",
+    "hyperbolic": "sinh cosh tanh asinh acosh atanh logit",
+    "error": "erf erfc",
+    "gamma": "lgamma digamma trigamma",
 }
+
+
+class _Functions(Mapping[str, Callable[..., Any]]):
+    """Functions by name; the file of one is loaded with the first program that needs it."""
+
+    def __init__(self) -> None:
+        self.homes = {name: family for family, names in _FAMILIES.items() for name in names.split()}
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = getattr(import_module(f"{__name__}.{self.homes[name]}"), name)
+        return function
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.homes)
+
+    def __len__(self) -> int:
+        return len(self.homes)
+
+
+FUNCTIONS: Final = _Functions()
 
 ULP: Final[dict[str, tuple[float, float]]] = {  # in f32 and f64
     "exp": (1.25, 1.25),

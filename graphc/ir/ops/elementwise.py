@@ -53,6 +53,9 @@ def elementwise(
 
 
 def infer_elementwise(name: str, dtypes: frozenset[str], result: str | None, types: Sequence[Type]) -> Type:
+    first = types[0]
+    if first.dtype in dtypes and types.count(first) == len(types):
+        return first if result is None else Type(result, first.shape)
     found = {t.dtype for t in types}
     if len(found) > 1 or not found <= dtypes:
         raise DTypeError(
@@ -62,7 +65,7 @@ def infer_elementwise(name: str, dtypes: frozenset[str], result: str | None, typ
             fix="convert with x.astype(...)",
             loc=user_location(),
         )
-    return Type(result or types[0].dtype, broadcast_shapes(name, [t.shape for t in types]))
+    return Type(result or first.dtype, broadcast_shapes(name, [t.shape for t in types]))
 
 
 def vjp_of(partials: Partials) -> Callable[..., list[Any]]:
