@@ -115,8 +115,10 @@ class _Cotangent:
     def find(total: Value, e: Value) -> _Cotangent | None:
         """What -sum(g * q / s) is made of, with q as `softmax` leaves it."""
         views, dot = _peel(total)
+        if dot.op is not sum_:
+            return None
         product = dot.node.inputs[0]
-        if dot.op is not sum_ or product.op is not mul or product.shape != e.shape:
+        if product.op is not mul or product.shape != e.shape:
             return None
         for g, w in (product.node.inputs, product.node.inputs[::-1]):
             quotient = operand(w, neg)
