@@ -1,4 +1,4 @@
-"""What an outer loop does not change is computed before it; that the results are right, `test_lower` shows."""
+"""What an outer loop does not change is computed before it, rows are summed once; `test_lower` shows the results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from codegen import nest_clusters as nk
 
 from graphc.codegen.lower import lower
 from graphc.codegen.lower.ahead import MOST_ITEMS
-from graphc.codegen.nest.loops import Kernel, Let, Loop, Store, statements
+from graphc.codegen.nest.loops import Kernel, Let, Load, Loop, Store, statements
 
 ROWS, COLUMNS = 200, 300
 
@@ -78,3 +78,14 @@ def test_a_sum_over_a_short_axis_is_done_once() -> None:
     s.store("y", (ROWS, COLUMNS), s.sum(x * x, "h") + s.sum(y * y, "h"), s.i, s.j)
     kernel = lower(s.c)
     assert kept(kernel) and 2 not in depths(kernel, "mul")
+
+
+def test_sums_of_rows_that_are_needed_after_all_rows_are_kept() -> None:
+    """Shares of a total: nothing is read a second time."""
+    for rows in (20, 20_000):
+        s = nk.Space("k", i=rows, j=COLUMNS)
+        sums = s.sum(s.load("x", (rows, COLUMNS), s.i, s.j), "j")
+        s.store("y", (rows,), sums.op("div", s.sum(sums * sums, "i")), s.i)
+        kernel = lower(s.c)
+        loads = [x for p in kernel.phases for x in statements(p.body) if isinstance(x, Load)]
+        assert sum(x.buffer == "x" for x in loads) == 1

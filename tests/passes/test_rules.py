@@ -182,3 +182,10 @@ def test_a_constant_may_widen_the_result(block: Block) -> None:
     assert [v.type for v in after.outputs] == [v.type for v in graph.outputs]
     feeds = [np.nan_to_num(a, nan=0.5, posinf=2.0, neginf=-1.5) for a in specials(graph, 7)]
     np.testing.assert_allclose(run_graph(after, feeds)[0], run_graph(graph, feeds)[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("other", ["constant 2.0 : f32[]", "neg %0 : f32[3]"])
+def test_a_product_of_a_sum_and_an_exponential_need_not_be_a_gradient_of_a_softmax(other: str) -> None:
+    text = f"graph f(%0 x: f32[3]) {{\n  %1 = exp %0 : f32[3]\n  %2 = {other}\n  %3 = add %0, %2 : f32[3]\n"
+    graph = parse_graph(text + "  %4 = mul %3, %1 : f32[3]\n  return %4\n}")
+    assert plain(verify(Stabilize().run(graph, Counter()))) == plain(graph)

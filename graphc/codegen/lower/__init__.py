@@ -121,13 +121,15 @@ class _Lowering:
     def partial_phases(self) -> Iterator[Phase]:
         """Each stage of the first axis is a parallel phase; partial states are merged in between, in order."""
         waiting: list[Reduction] = []
-        for group in self.first_axis_stages():
+        stages = self.first_axis_stages()
+        for n, group in enumerate(stages):
             once = [e for e in group if self.nest.cut not in e.axes]
             inside = [e for e in group if self.nest.cut in e.axes]
             if waiting or once:
                 yield self.between(waiting, once)
             if inside:
-                yield self.phase(True, partial(self.across, inside))
+                later = [e for g in stages[n + 1 :] for e in g]
+                yield self.phase(True, partial(self.across, inside, later))
             waiting = [e for e in inside if isinstance(e, Reduction)]
         if waiting:
             yield self.between(waiting, [])
@@ -138,12 +140,12 @@ class _Lowering:
             groups.setdefault(self.facts.stage(e, 0), []).append(e)
         return [groups[s] for s in sorted(groups)]
 
-    def across(self, inside: list[Effect]) -> None:
-        """One loop over the chunk's part of the first axis."""
+    def across(self, inside: list[Effect], later: list[Effect]) -> None:
+        """One loop over the chunk's part of the first axis; what later phases need of its turns is kept."""
         every = self.facts.closure(inside, self.nest.ready)
         if constant := [e for e in every if self.nest.cut not in e.axes]:
             self.nest.region(1, constant)
-        self.nest.loop(0, inside, [])
+        self.nest.loop(0, inside, self.nest.sums_worth_keeping(0, every, later))
 
     def between(self, waiting: list[Reduction], once: list[Effect]) -> Phase:
         return self.phase(False, partial(self.merge_chunks, waiting, once))

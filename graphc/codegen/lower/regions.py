@@ -110,7 +110,7 @@ class Nest:
     def one_stage(self, k: int, group: list[Effect], later: list[Effect]) -> None:
         axis = self.facts.axes[k]
         here = self.facts.closure(group, self.ready)
-        keep = self.worth_keeping(here, later) if k == self.facts.last else []
+        keep = self.worth_keeping(here, later) if k == self.facts.last else self.sums_worth_keeping(k, here, later)
         if constant := [e for e in here if axis not in e.axes]:
             self.region(k + 1, constant)
         for inside in self.loops_apart(k, [e for e in group if axis in e.axes]):
@@ -135,6 +135,13 @@ class Nest:
         both = [v for i, v in here.items() if i in there and self.facts.costs[i] >= HEAVY and last in v.axes]
         inner = {a.id for v in both for a in v.inputs}
         return [v for v in both if v.id not in inner and v.op not in ("load", "result")]
+
+    def sums_worth_keeping(self, k: int, now: list[Effect], later: list[Effect]) -> list[Value]:
+        """Results of reductions inside the loop of axis k, one for each turn of it, that are needed again later."""
+        done = {e.id for e in now}
+        again = [e for e in self.facts.closure(later, self.ready) if isinstance(e, Reduction) and e.id in done]
+        inner = [r for r in again if self.facts.first(r) > k]
+        return [v for r in inner for v in self.facts.results[r.id] if self.facts.level(v) == k]
 
     def loop(self, k: int, effects: list[Effect], keep: list[Value]) -> None:
         """One loop of axis k: compute what it does not change, open accumulators, fill the body, close them."""
@@ -170,7 +177,7 @@ class Nest:
 
     def iterate(self, k: int, effects: list[Effect], keep: list[Value]) -> Loop:
         lo, hi = self.range(self.facts.axes[k])
-        places = [(v, self.storage.row(f"row{v.id}", v.dtype, self.facts.axes[-1])) for v in keep]
+        places = [(v, self.storage.row(f"row{v.id}", v.dtype, self.facts.axes[k])) for v in keep]
         return self.rows(k, effects, places, lo, (hi,))
 
     def rows(

@@ -21,7 +21,7 @@ SHORTEST, LONGEST = 16, 128  # rows of a strip
 
 
 class StripNest(Nest):
-    """A nest that cuts the axis around the vector axis into strips where that pays."""
+    """A nest that cuts the axis around the vector axis into strips where that pays; of these, sums are not kept."""
 
     def iterate(self, k: int, effects: list[Effect], keep: list[Value]) -> Loop:
         if k == self.facts.last - 1:
