@@ -176,7 +176,7 @@ def compare(start, data):
         eager.step(*data[0])
         static_losses, static_seconds = timed(step, data)
         eager_losses, eager_seconds = timed(eager.step, data)
-        arena = stages(model, session).plan.arena({"batch": BATCH}).size
+        arena = stages(model, session).layout.bound({"batch": BATCH}).size
         rows = [
             ("graph nodes built per step", f"0 ({len(model.graph)} once)", str(eager.nodes)),
             ("time per step", f"{static_seconds * 1e6:.0f} us", f"{eager_seconds * 1e6:.0f} us"),
@@ -213,7 +213,7 @@ def draw(model, session):
 def report(model, session):
     console.rule("what the compiler did")
     console.print(session.explain(), markup=False, highlight=False, soft_wrap=True)
-    memory = stages(model, session).plan.arena({"batch": BATCH})
+    memory = stages(model, session).layout.bound({"batch": BATCH})
     console.print(f"memory of a training step of {BATCH} images:", *memory.explain(), sep="\n  ", highlight=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphc.codegen.kernels import AnyKernel, Use
 from graphc.codegen.lift import buffer_name
@@ -44,6 +44,10 @@ class Layout:
     slots: tuple[tuple[Slot, ...], ...]
     lifetimes: tuple[Lifetime, ...]
     arena: Arena | None
+
+    def bound(self, dims: Mapping[str, int]) -> Arena:
+        """Where the arrays lie, for given values of the symbolic extents."""
+        return self.arena or arena_of(self.lifetimes, dims)
 
 
 def lay_out(fusion: Fusion, uses: Sequence[Use], kernels: Sequence[AnyKernel], claims: Claims = NO_CLAIMS) -> Layout:
