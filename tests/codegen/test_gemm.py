@@ -441,7 +441,7 @@ def test_pieces() -> None:
         False,
         False,
     )
-    assert not planned(512, 500, 512).by_columns
+    assert planned(512, 500, 512).by_columns and not planned(1000, 100, 100).by_columns
     assert planned(64, 64, 64).pieces == 1
 
 

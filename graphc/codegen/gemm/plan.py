@@ -20,7 +20,9 @@ PANEL_ROW = 256  # bytes of a row of a panel of B: short panels stay in the near
 OWN_CACHE = 1 << 20  # bytes of B that stay in the second-level cache beside the rest
 PAGE = 4096
 PAGES = 128  # that a block of k may lie on: more than the first-level translation buffer holds
-SWEEPS = 192  # rows of A from which a copy of B pays
+SMALL = 1 << 17  # bytes of B of which a copy does not pay
+SWEEPS = 192  # rows of A from which a copy of B pays, if its rows meet or are few
+SWEPT, FEWER_SWEEPS = 1 << 28, 96  # otherwise: bytes of B times rows of A, and rows of A
 DEPTH = 2048  # steps of k of a panel, half a megabyte: the deeper, the fewer sums are added to C
 SHORTER = 512  # where B is read in place, or A does not lie along k
 SHALLOW = 128  # where the rows of B, read in place, meet in one cache set
@@ -28,6 +30,7 @@ FEW_COLUMNS = 256  # where a sum of unknown length is done in short blocks: it m
 AHEAD = 8  # steps of k that B is asked for in advance
 SWEEP_A, SWEEP_B = 1 / 48, 1 / 256  # cycles per byte of an operand that is read once more, beyond the nearest cache
 SECOND_TILE = 4000  # cycles that a narrower tile at the right edge must gain: it is more code to generate
+LONG = 1 << 23  # multiplications from which longer code pays
 NARROW = 4  # rows or columns; dot products along k fill registers better
 DOT_DEPTH = 2048  # steps of k of a block of dot products
 SHARE = 1 << 20  # multiplications of a piece that a thread takes
@@ -117,7 +120,7 @@ class _Planner:
         pieces, by_columns = self._pieces(rows, vectors * self.lanes, pack_a or half, pack_b)
         touch = self.p.steps > depth or self.bytes_c > 1 << 20
         ahead = AHEAD if not pack_b and self.bytes_b * math.prod(self.p.batch) > NEAR_CACHE * 2 // 3 else 0
-        unroll = 2 if pack_b or vectors <= 2 else 1
+        unroll = 4 if not pack_b and self.p.work >= LONG else 2 if pack_b or vectors <= 2 else 1
         return GemmPlan(
             rows, vectors, self.lanes, depth, pack_a, pack_b, unroll, touch, ahead, pieces, by_columns,
             0 if half else self._block(rows, vectors), half, False, tuple(self.reasons),
@@ -154,13 +157,18 @@ class _Planner:
         if self.p.b.column != 1:
             self.reasons.append("B is packed: its rows are not contiguous")
             return True
-        most = NEAR_CACHE if self._meets() or self.p.steps * PANEL_ROW <= NEAR_CACHE else OWN_CACHE
-        if self.bytes_b > most and self.p.rows >= SWEEPS:
+        if self._repays_a_copy():
             self.reasons.append(f"B is packed: {self.bytes_b} bytes are read for each of {self.p.m} rows")
             return True
-        why = f"is read for {self.p.m} rows only" if self.bytes_b > most else "fits a cache"
+        why = f"is read for {self.p.m} rows only" if self.bytes_b > OWN_CACHE else "fits a cache"
         self.reasons.append(f"B is read in place: it {why}")
         return False
+
+    def _repays_a_copy(self) -> bool:
+        """Of B, whose rows are contiguous."""
+        if self._meets() or self.p.steps * PANEL_ROW <= NEAR_CACHE:
+            return self.bytes_b > NEAR_CACHE and self.p.rows >= SWEEPS
+        return self.bytes_b > SMALL and self.p.rows >= FEWER_SWEEPS and self.bytes_b * self.p.rows >= SWEPT
 
     def _meets(self) -> bool:
         """Whether all rows of B meet in a few sets of the cache."""
