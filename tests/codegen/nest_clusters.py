@@ -205,6 +205,14 @@ def total(n: Size, d: Size, over: str) -> Cluster:
     return s.c
 
 
+def affine_rows(n: Size, d: Size) -> Cluster:
+    """A matrix times a vector, plus a vector: rows share what they are multiplied with."""
+    s = Space("affine_rows", i=n, j=d)
+    products = s.load("x", (n, d), s.i, s.j) * s.load("r", (d,), s.j)
+    s.store("y", (n,), s.sum(products, "j") + s.load("k", (n,), s.i), s.i)
+    return s.c
+
+
 def middle_sum(n: Size, d: Size) -> Cluster:
     """Sum over axes 0 and 2 of three: the kept axis lies between the reduced ones."""
     s = Space("middle_sum", h=3, i=n, j=d)

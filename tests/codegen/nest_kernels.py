@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from codegen.nest_clusters import (
     Arrays,
+    affine_rows,
     batch_norm,
     chain,
     gather,
@@ -100,6 +101,9 @@ CASES = {
     "meanvar_staged": Case(lambda n, d: meanvar(n, d, True), {"x": F}, STATS, want_stats, fixed="n", empty=False),
     "sum_i": Case(lambda n, d: total(n, d, "i"), {"x": F}, {"y": ROW}, lambda a: {"y": a["x"].sum(0)}),
     "sum_j": Case(lambda n, d: total(n, d, "j"), {"x": F}, {"y": COLUMN}, lambda a: {"y": a["x"].sum(1)}),
+    "affine_rows": Case(
+        affine_rows, {"x": F, "r": ROW, "k": COLUMN}, {"y": COLUMN}, lambda a: {"y": a["x"] @ a["r"] + a["k"]}
+    ),
     "sum_ij": Case(lambda n, d: total(n, d, "ij"), {"x": F}, {"y": ONE}, lambda a: {"y": a["x"].sum()}),
     "middle": Case(middle_sum, {"x": ("f32", "3,n,d")}, {"y": COLUMN}, lambda a: {"y": a["x"].sum((0, 2))}),
     "share_of_sum": Case(

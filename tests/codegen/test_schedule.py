@@ -11,7 +11,19 @@ from codegen.rechunk import in_small_chunks
 from graphc.codegen.lower import lower
 from graphc.codegen.nest import interp, monoids
 from graphc.codegen.nest.cluster import Cluster
-from graphc.codegen.nest.loops import Fold, Get, Let, LoadTuple, Loop, Merge, Prefetch, StoreTuple, parts, statements
+from graphc.codegen.nest.loops import (
+    Fold,
+    Get,
+    Let,
+    Load,
+    LoadTuple,
+    Loop,
+    Merge,
+    Prefetch,
+    StoreTuple,
+    parts,
+    statements,
+)
 from graphc.codegen.schedule import Plan, schedule
 from graphc.codegen.schedule.reductions import BLOCK
 from graphc.codegen.schedule.tile import TILE
@@ -19,7 +31,8 @@ from graphc.config import config
 from graphc.ir.poly import Poly
 
 N, D = Poly.of("n"), Poly.of("d")
-PLANS = {"auto": Plan(), "plain": Plan(unroll=1, jam=1, prefetch=0), "narrow": Plan(lanes=4, unroll=2, jam=3)}
+PLANS = {"auto": Plan(), "plain": Plan(unroll=1, jam=1, abreast=1, prefetch=0)}
+PLANS["narrow"] = Plan(lanes=4, unroll=2, jam=3, abreast=4)
 
 
 def loops(kernel):
@@ -197,6 +210,25 @@ def test_jam_reads_what_is_the_same_for_all_rows_once():
     assert len([x for x in columns.body if isinstance(x, Get)]) == 2
 
 
+def test_rows_that_share_an_operand_are_summed_abreast():
+    kernel = schedule(lower(nk.affine_rows(20, 150)))
+    (rows,) = [s for s in loops(kernel) if s.var == "i" and s.step == 8]
+    (columns,) = [x for x in rows.body if isinstance(x, Loop)]
+    shared = [x for x in statements(columns.body) if isinstance(x, Load) and x.buffer == "r"]
+    assert rows.rest and len({x.acc for x in statements(columns.body) if isinstance(x, Fold)}) == 8
+    assert len(shared) == len({x.name for x in shared}) == 1
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [nk.total(20, 150, "j"), nk.affine_rows(3, 150), nk.logsumexp_argmax(20, 150, "j", True), nk.share_of_sum(20, 150)],
+    ids=["nothing shared", "few rows", "no sum", "more in a row"],
+)
+def test_other_rows_are_taken_one_by_one(cluster):
+    rows = [s for s in loops(schedule(lower(cluster))) if s.var == "i" and s.kind == "serial"]
+    assert rows and all(s.step == 1 for s in rows)
+
+
 @pytest.mark.parametrize("cluster", [nk.transposed_store, nk.views], ids=["store", "load"])
 def test_transposing_accesses_are_tiled(cluster):
     kernel = schedule(lower(cluster(N, D)))
@@ -239,7 +271,7 @@ def test_every_step_is_verified_where_that_is_wanted(monkeypatch):
     seen = []
     monkeypatch.setattr("graphc.codegen.schedule.verify", lambda k: seen.append(k) or k)
     kernel = lower(cases.cluster_of(cases.CASES["softmax"], 64, 64, True))
-    for wanted, times in ((True, 6), (False, 1)):
+    for wanted, times in ((True, 7), (False, 1)):
         with config(verify=wanted):
             schedule(kernel)
         assert len(seen) == times

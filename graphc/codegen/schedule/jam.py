@@ -24,6 +24,7 @@ from graphc.codegen.nest.loops import (
     map_phases,
     substitute,
 )
+from graphc.codegen.schedule.renaming import differs
 from graphc.codegen.schedule.weight import LIMIT, weight
 from graphc.ir.poly import Poly
 from graphc.records import replace
@@ -75,20 +76,8 @@ def _parted(s: Loop, loop: Loop) -> tuple[Body, Body]:
     for x in (*s.body[:-1], *loop.body):
         if isinstance(x, Put):
             continue
-        own = isinstance(x, Fold) or _moves(x, s.var) or not fresh.isdisjoint(_arguments(x))
+        own = isinstance(x, Fold) or differs(x, s.var, fresh)
         (changing if own else steady).append(x)
         if own and isinstance(x, Load | Let | Index):
             fresh.add(x.name)
     return tuple(steady), tuple(changing)
-
-
-def _moves(x: Stmt, var: str) -> bool:
-    if isinstance(x, Load):
-        return var in x.at.names or any(var in g.index.names for g in x.guards)
-    return isinstance(x, Index) and var in x.at.names
-
-
-def _arguments(x: Stmt) -> list[str]:
-    if isinstance(x, Load):
-        return [name for name, _ in x.indices]
-    return [a for a in x.args if isinstance(a, str)] if isinstance(x, Let) else []

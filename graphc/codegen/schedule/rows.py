@@ -12,22 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphc.codegen.nest.loops import (
-    Body,
-    Check,
-    Index,
-    Indices,
-    Let,
-    Load,
-    Loop,
-    Prefetch,
-    Stmt,
-    Store,
-    substitute,
-)
+from graphc.codegen.nest.loops import Index, Let, Load, Loop, Prefetch, Stmt, Store, substitute
+from graphc.codegen.schedule.renaming import Renaming
 from graphc.codegen.schedule.weight import LIMIT, weight
 from graphc.ir.poly import Poly
-from graphc.records import dataclass, replace
+from graphc.records import replace
 
 MOST = 8  # rows: more take as long, fewer use a small part of each line
 
@@ -43,7 +32,7 @@ def several_rows(s: Loop, columns: Loop, ahead: int) -> Loop:
     if count == 1:
         return s
     own = frozenset(x.name for x in body if isinstance(x, Load | Let | Index))
-    copies = [y for k in range(count) for y in _Row(f".{k}", own).body(substitute(body, s.var, Poly.of(s.var) + k))]
+    copies = [y for k in range(count) for y in Renaming(f".{k}", own).body(substitute(body, s.var, Poly.of(s.var) + k))]
     copies.sort(key=lambda x: isinstance(x, Store))
     hints = _hints(copies, columns.var, ahead)
     return replace(s, step=count, body=(replace(columns, body=(*hints, *copies)),), rest=s)
@@ -60,36 +49,3 @@ def _hints(body: list[Stmt], column: str, ahead: int) -> Iterator[Prefetch]:
     for x in body:
         if isinstance(x, Store) and x.at.coefficient(column).constant in (-1, 1):
             yield Prefetch(x.buffer, x.at.substitute(column, later), write=True)
-
-
-@dataclass(frozen=True)
-class _Row:
-    """Renames the values of one of several rows."""
-
-    suffix: str
-    own: frozenset[str]
-
-    def name(self, name: str) -> str:
-        return name + self.suffix if name in self.own else name
-
-    def indices(self, indices: Indices) -> Indices:
-        return tuple((self.name(v), stride) for v, stride in indices)
-
-    def body(self, body: Body) -> Body:
-        return tuple(map(self.statement, body))
-
-    def statement(self, s: Stmt) -> Stmt:
-        match s:
-            case Load(name, indices=indices):
-                return replace(s, name=self.name(name), indices=self.indices(indices))
-            case Let(name, args=args):
-                return replace(
-                    s, name=self.name(name), args=tuple(self.name(a) if isinstance(a, str) else a for a in args)
-                )
-            case Index(name):
-                return replace(s, name=self.name(name))
-            case Store(value=value, indices=indices):
-                return replace(s, value=self.name(value), indices=self.indices(indices))
-            case Check(index):
-                return replace(s, index=self.name(index))
-        return s
