@@ -21,6 +21,7 @@ from graphc.records import dataclass, field
 INLINE_DEPTH = 16  # views of views that are folded into one access
 AXIS = "~"
 MANY_PRODUCTS = 8  # that read one turned matrix, from which on it is turned once, and stored
+FEW = 4  # coordinates of points that a small matrix turns
 _COMPUTING = frozenset({"reduction", "contraction"})
 JOIN_WIDTH = 8  # parts of a concatenation that are read in place
 
@@ -192,12 +193,21 @@ def is_view(node: Node) -> bool:
 
 
 def is_product(node: Node) -> bool:
-    """A contraction that meets every element of its operands several times, not a matrix of its own times a vector."""
+    """A contraction that meets every element of its operands several times, not a matrix of its own times a vector.
+
+    Nor points turned by a small matrix: a few sums of a few products are elementwise work.
+    """
     if "contraction" not in node.op.traits:
         return False
     a, b = (v.shape for v in node.inputs)
     batch = node.types[0].shape[:-2]
+    if _is_few(a[-1]) and (_is_few(b[-1]) or (_is_few(a[-2]) and b[:-2] == batch)):
+        return False
     return not ((b[-1] == 1 and a[:-2] == batch) or (a[-2] == 1 and b[:-2] == batch))
+
+
+def _is_few(extent: Size) -> bool:
+    return isinstance(extent, int) and extent <= FEW
 
 
 def is_contiguous_join(node: Node) -> bool:

@@ -24,6 +24,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.poly import Poly
 from graphc.ir.primitive import primitive
 from graphc.ir.types import Dim, Type, numpy_dtype
+from graphc.passes.access import FEW
 from graphc.runtime import stages
 from graphc.runtime.executable import Native, compile_graph
 
@@ -102,14 +103,23 @@ def form(a_transposed: bool, b_transposed: bool) -> Callable[[Any, Any], Any]:
 
 @pytest.mark.parametrize("k", [0, 1, 5])
 def test_small_shapes(k: int) -> None:
-    """All in one program: every product is a kernel, unless it is empty or a vector is involved."""
+    """All in one program: every product is a kernel, unless it is empty or a vector or few coordinates are involved."""
     sides = list(itertools.product(range(10), range(10)))
     shapes = tuple(s for m, n in sides for s in ((m, k), (k, n)))
 
     def every(*xs: Any) -> tuple[Any, ...]:
         return tuple(P.matmul(a, b) for a, b in zip(xs[::2], xs[1::2], strict=True))
 
-    check(every, "f32", *shapes, own=sum(k > 0 and m > 1 and n > 1 for m, n in sides))
+    check(every, "f32", *shapes, own=sum(m > 1 and n > 1 and max(k, min(m, n)) > FEW for m, n in sides) if k else 0)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("m,k,n", [(1000, 3, 3), (3, 3, 1000), (999, 4, 2), (2, 3, 400)])
+def test_points_are_turned_by_elementwise_work(m: int, k: int, n: int, dtype: str) -> None:
+    check(plain, dtype, (m, k), (k, n), own=0)
+    check(plain, dtype, (7, m, k), (7, k, n), own=0)
+    check(plain, dtype, (7, m, k), (k, n), own=int(n > FEW))
+    check(form(True, True), dtype, (k, m), (n, k), own=0)
 
 
 EDGES = [(14, 33, 16), (15, 17, 31), (6, 40, 64), (29, 9, 65), (97, 33, 130), (7, 128, 129)]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from graphc.codegen.nest.cluster import Cluster, Place, Reduction, Value, Write
 from graphc.codegen.nest.loops import ZERO
 from graphc.ir.poly import Poly
+from graphc.passes.access import FEW
 from graphc.records import dataclass
 
 LEAST_WORK = 1024  # multiplications; below, a plain loop nest is as fast
@@ -145,7 +146,9 @@ def _product(cluster: Cluster, r: Reduction, left: Place, right: Place) -> Produ
 
 
 def _is_worthwhile(p: Product) -> bool:
-    return 0 not in p.batch and p.work > 0 and p.work >= LEAST_WORK and min(p.rows, p.n) >= LEAST_SIDE
+    side = min(p.rows, p.n)
+    is_thin = side < LEAST_SIDE or max(side, p.steps) <= FEW
+    return 0 not in p.batch and p.work > 0 and p.work >= LEAST_WORK and not is_thin
 
 
 def _step(place: Place, axis: str) -> int | None:
