@@ -22,6 +22,7 @@ PAGE = 4096
 PAGES = 128  # that a block of k may lie on: more than the first-level translation buffer holds
 SMALL = 1 << 17  # bytes of B of which a copy does not pay
 SWEEPS = 192  # rows of A from which a copy of B pays, if its rows meet or are few
+COLD_SWEEPS = 128  # the same of a batch
 SWEPT, FEWER_SWEEPS = 1 << 28, 96  # otherwise: bytes of B times rows of A, and rows of A
 DEPTH = 2048  # steps of k of a panel, half a megabyte: the deeper, the fewer sums are added to C
 SHORTER = 512  # where B is read in place, or A does not lie along k
@@ -165,7 +166,9 @@ class _Planner:
         return False
 
     def _repays_a_copy(self) -> bool:
-        """Of B, whose rows are contiguous."""
+        """Of B, whose rows are contiguous: where they meet, are few, or come from afar for each matrix of a batch."""
+        if self.p.batch and self.bytes_b * math.prod(self.p.batch) > OWN_CACHE and self.bytes_b > NEAR_CACHE:
+            return self.p.rows >= COLD_SWEEPS
         if self._meets() or self.p.steps * PANEL_ROW <= NEAR_CACHE:
             return self.bytes_b > NEAR_CACHE and self.p.rows >= SWEEPS
         return self.bytes_b > SMALL and self.p.rows >= FEWER_SWEEPS and self.bytes_b * self.p.rows >= SWEPT
