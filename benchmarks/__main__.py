@@ -59,7 +59,7 @@ def run(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 row = measured(name, threads, chosen.seconds, chosen.peers, caches)
                 keepers = [system for system in KEEPERS if system in row["peers"]]
                 again = measured(name, threads, 0, keepers, caches) if keepers else row
-                yield row | {"again": {system: p["first"] for system, p in again["peers"].items()}}
+                yield row | {"again": {system: p["first"] for system, p in again["peers"].items() if "first" in p}}
 
 
 def measured(name: str, threads: int, seconds: float, systems: Sequence[str], caches: str) -> dict[str, Any]:

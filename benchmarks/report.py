@@ -123,8 +123,11 @@ def _shown_ratio(row: Row) -> str:
 
 
 def _milliseconds(row: Row, name: str) -> str:
-    figures = row["peers"].get(name, {"wrong": ""})
-    return "wrong" if figures["wrong"] else f"{figures['seconds'] * 1e3:.3g}" if "seconds" in figures else ""
+    """Nothing for a system that did not take part, or that failed; the summary tells why."""
+    figures = row["peers"].get(name, {})
+    if "first" in figures and figures["wrong"]:
+        return "wrong"
+    return f"{figures['seconds'] * 1e3:.3g}" if "seconds" in figures else ""
 
 
 def _first(row: Row, name: str) -> str:

@@ -69,10 +69,13 @@ def _judge(work: Workload, system: Peer, wanted: list[Any], result: Any) -> str:
 
 
 def _once(call: Call, judge: Callable[[Any], str]) -> dict[str, Any]:
-    """Seconds of the first call, what is wrong with its result, and the peak memory of the next."""
+    """Seconds of the first call, what is wrong with its result, and the peak memory of the next; or why it fails."""
     forget_peak()
     before = resident()
-    first, result = timed(call)
+    try:
+        first, result = timed(call)
+    except Exception as error:
+        return {"wrong": f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"}
     wrong = judge(result)
     del result
     return {"first": first, "wrong": wrong, "peak": peak_above(before, call)}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from benchmarks import doors, peers, report, tape, vector_maths
+from benchmarks import doors, peers, report, tape, vector_maths, worker
 from benchmarks.check import complaint, reference
 from benchmarks.measure import interleaved
 from benchmarks.workloads import NOT_EXPRESSIBLE, WORKLOADS
@@ -64,7 +64,8 @@ def test_losses_are_bold_and_named():
 
 
 def test_failures_and_wrong_results_are_told():
-    row = figures(graphc=1e-3, jax=1e-3)
+    row = figures(graphc=1e-3, jax=1e-3, torch=1e-3)
+    row["peers"]["torch"] = worker._once([].pop, lambda result: "")
     row["peers"]["jax"] = {"first": 0.25, "peak": 0, "wrong": "result 0 is wrong by 1.0e+00 of its largest element"}
     failed = {
         "workload": "nbody",
@@ -75,6 +76,7 @@ def test_failures_and_wrong_results_are_told():
     }
     text = report.tables({"runs": [row, failed], "doors": {"x + 1": {"NumPy": 1.0}}})
     assert "**softmax: jax is not timed**" in text and "| wrong |" in text
+    assert "**softmax: torch is not timed**: IndexError: pop from empty list" in text
     assert "**nbody failed**: exit status -11" in text
 
 

@@ -14,8 +14,5 @@ from benchmarks.workloads import Workload
 __all__ = ["arrays", "prepare", "start", "version"]
 
 
-_REFUSED = frozenset({"lstm_grad"})  # PyTorch 2.13 does not trace the gradient of its own recurrent layer
-
-
-def prepare(work: Workload, arguments: tuple[Any, ...]) -> Callable[[], Any] | None:
-    return None if work.program in _REFUSED else torch_programs.program(work.program, torch.compile, tensors(arguments))
+def prepare(work: Workload, arguments: tuple[Any, ...]) -> Callable[[], Any]:
+    return torch_programs.program(work.program, torch.compile, tensors(arguments))

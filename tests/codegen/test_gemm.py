@@ -425,19 +425,30 @@ WIDE = Registers(64, 32)
 
 
 def planned(
-    m: int, n: int, k: int, *, a_transposed: bool = False, b_transposed: bool = False, followed: bool = False
+    m: int,
+    n: int,
+    k: int,
+    *,
+    batch: tuple[int, ...] = (),
+    a_transposed: bool = False,
+    b_transposed: bool = False,
+    followed: bool = False,
 ) -> GemmPlan:
-    a = Matrix("a", 0, (), *((1, m) if a_transposed else (k, 1)))
-    b = Matrix("b", 0, (), *((1, k) if b_transposed else (n, 1)))
-    c, space = Matrix("c", 0, (), n, 1), Space((), "i", "j")
-    return plan(Product("f32", (), Poly.of(m), n, Poly.of(k), a, b, c, space), WIDE, followed)
+    a = Matrix("a", 0, (m * k,) * len(batch), *((1, m) if a_transposed else (k, 1)))
+    b = Matrix("b", 0, (k * n,) * len(batch), *((1, k) if b_transposed else (n, 1)))
+    c, space = Matrix("c", 0, (m * n,) * len(batch), n, 1), Space(("q",) * len(batch), "i", "j")
+    return plan(Product("f32", batch, Poly.of(m), n, Poly.of(k), a, b, c, space), WIDE, followed)
 
 
 def test_what_is_packed() -> None:
     small, large, few = planned(64, 64, 64), planned(1024, 1024, 1024), planned(128, 512, 784)
     assert (small.pack_a, small.pack_b) == (False, False)
     assert (large.pack_a, large.pack_b, large.rows, large.vectors) == (False, True, 6, 4)
-    assert not few.pack_b and few.ahead
+    assert not few.pack_b and few.ahead and few.unroll == 4
+    assert planned(100, 1000, 1000).pack_b and not planned(90, 1000, 1000).pack_b
+    assert planned(1000, 500, 300).pack_b and not planned(300, 300, 300).pack_b
+    assert planned(200, 200, 200, batch=(16,)).pack_b and not planned(200, 200, 200).pack_b
+    assert not planned(100, 200, 200, batch=(16,)).pack_b and not planned(200, 100, 100, batch=(16,)).pack_b
     assert planned(32, 64, 64, b_transposed=True).pack_b
     assert planned(1024, 1024, 1024, a_transposed=True).pack_a
     assert not planned(256, 256, 1024, a_transposed=True).pack_a

@@ -31,8 +31,11 @@ from graphc.config import config
 from graphc.ir.poly import Poly
 
 N, D = Poly.of("n"), Poly.of("d")
-PLANS = {"auto": Plan(), "plain": Plan(unroll=1, jam=1, abreast=1, prefetch=0)}
-PLANS["narrow"] = Plan(lanes=4, unroll=2, jam=3, abreast=4)
+PLANS = {
+    "auto": Plan(),
+    "plain": Plan(unroll=1, jam=1, abreast=1, prefetch=0),
+    "narrow": Plan(lanes=4, unroll=2, jam=3, abreast=4),
+}
 
 
 def loops(kernel):

@@ -20,10 +20,8 @@ PANEL_ROW = 256  # bytes of a row of a panel of B: short panels stay in the near
 OWN_CACHE = 1 << 20  # bytes of B that stay in the second-level cache beside the rest
 PAGE = 4096
 PAGES = 128  # that a block of k may lie on: more than the first-level translation buffer holds
-SMALL = 1 << 17  # bytes of B of which a copy does not pay
-SWEEPS = 192  # rows of A from which a copy of B pays, if its rows meet or are few
-COLD_SWEEPS = 128  # the same of a batch
-SWEPT, FEWER_SWEEPS = 1 << 28, 96  # otherwise: bytes of B times rows of A, and rows of A
+SWEEPS, FAR_SWEEPS = 192, 128  # rows of A from which a copy of B pays, if B is awkward to read, or comes from afar
+LARGE_SWEEPS, LARGE, SWEPT = 96, 1 << 17, 1 << 28  # the same of any other B of so many bytes, and in all sweeps
 DEPTH = 2048  # steps of k of a panel, half a megabyte: the deeper, the fewer sums are added to C
 SHORTER = 512  # where B is read in place, or A does not lie along k
 SHALLOW = 128  # where the rows of B, read in place, meet in one cache set
@@ -121,7 +119,7 @@ class _Planner:
         pieces, by_columns = self._pieces(rows, vectors * self.lanes, pack_a or half, pack_b)
         touch = self.p.steps > depth or self.bytes_c > 1 << 20
         ahead = AHEAD if not pack_b and self.bytes_b * math.prod(self.p.batch) > NEAR_CACHE * 2 // 3 else 0
-        unroll = 4 if not pack_b and self.p.work >= LONG else 2 if pack_b or vectors <= 2 else 1
+        unroll = self._unroll(pack_b, vectors)
         return GemmPlan(
             rows, vectors, self.lanes, depth, pack_a, pack_b, unroll, touch, ahead, pieces, by_columns,
             0 if half else self._block(rows, vectors), half, False, tuple(self.reasons),
@@ -166,12 +164,11 @@ class _Planner:
         return False
 
     def _repays_a_copy(self) -> bool:
-        """Of B, whose rows are contiguous: where they meet, are few, or come from afar for each matrix of a batch."""
-        if self.p.batch and self.bytes_b * math.prod(self.p.batch) > OWN_CACHE and self.bytes_b > NEAR_CACHE:
-            return self.p.rows >= COLD_SWEEPS
-        if self._meets() or self.p.steps * PANEL_ROW <= NEAR_CACHE:
-            return self.bytes_b > NEAR_CACHE and self.p.rows >= SWEEPS
-        return self.bytes_b > SMALL and self.p.rows >= FEWER_SWEEPS and self.bytes_b * self.p.rows >= SWEPT
+        """Of B, whose rows are contiguous: soon where they meet, are few, or come from afar for each of a batch."""
+        is_far = bool(self.p.batch) and self.bytes_b * math.prod(self.p.batch) > OWN_CACHE
+        if is_far or self._meets() or self.p.steps * PANEL_ROW <= NEAR_CACHE:
+            return self.bytes_b > NEAR_CACHE and self.p.rows >= (FAR_SWEEPS if is_far else SWEEPS)
+        return self.bytes_b > LARGE and self.p.rows >= LARGE_SWEEPS and self.bytes_b * self.p.rows >= SWEPT
 
     def _meets(self) -> bool:
         """Whether all rows of B meet in a few sets of the cache."""
@@ -201,6 +198,12 @@ class _Planner:
         blocks = -(-length // most)
         even = -(-length // blocks)
         return even if blocks == 1 else -(-even // self.lanes) * self.lanes
+
+    def _unroll(self, pack_b: bool, vectors: int) -> int:
+        """Steps of k that follow each other without a branch."""
+        if self.p.work >= LONG and not pack_b:
+            return 4
+        return 2 if pack_b or vectors <= 2 else 1
 
     def _is_half(self, vectors: int) -> bool:
         pays = self.p.steps >= MANY_STEPS and self.columns > (MANY_PANELS - 1) * vectors

@@ -25,12 +25,10 @@ from graphc.codegen.nest.loops import (
     Store,
     map_loops,
     map_phases,
-    statements,
     substitute,
 )
-from graphc.codegen.schedule.renaming import Renaming, differs
+from graphc.codegen.schedule.renaming import Renaming, parted
 from graphc.codegen.schedule.weight import LIMIT, weight
-from graphc.ir.costs import HEAVY, cost
 from graphc.ir.poly import Poly
 from graphc.records import replace
 
@@ -56,10 +54,12 @@ def _side_by_side(s: Loop, rows: int, unroll: int) -> Loop:
         rows //= 2
     if rows < FEWEST:
         return s
-    own = _of_a_row(s)
-    if all(x.name in own for x in loop.body if isinstance(x, Load)):
-        return s  # nothing is shared
-    before, inside, after = (_copies(b, s.var, rows, own) for b in (s.body[:at], loop.body, s.body[at + 1 :]))
+    own = {x.acc for x in s.body if isinstance(x, Init)}
+    before = _copies(s.body[:at], s.var, rows, own)
+    shared, _ = parted(loop.body, s.var, set(own))
+    if not any(isinstance(x, Load) for x in shared):
+        return s
+    inside, after = (_copies(b, s.var, rows, own) for b in (loop.body, s.body[at + 1 :]))
     body = (*before, replace(loop, body=inside), *after)
     return replace(s, step=rows, body=body, rest=None if span is not None and span % rows == 0 else s)
 
@@ -75,31 +75,17 @@ def _place_of_reduction(s: Loop) -> int | None:
     loop = s.body[loops[0]]
     assert isinstance(loop, Loop)
     simple = all(isinstance(x, Load | Let | Index | Init | Finish | Store | Loop) for x in s.body)
-    light = all(isinstance(x, Load | Fold | Index) or (isinstance(x, Let) and cost(x.op) < HEAVY) for x in loop.body)
+    folds = all(isinstance(x, Load | Let | Index | Fold) for x in loop.body)
     opened = {x.acc for x in s.body if isinstance(x, Init) and x.monoid.name == "sum"}
     folded = {x.acc for x in loop.body if isinstance(x, Fold)}
     moving = all(s.var in x.at.names for x in s.body if isinstance(x, Store))
     still = not any(s.var in bound.names for bound in (loop.lo, *loop.hi))
-    fits = loop.kind == "vector" and simple and light and moving and still
+    fits = loop.kind == "vector" and simple and folds and moving and still
     return loops[0] if fits and folded and folded <= opened else None
 
 
-def _of_a_row(s: Loop) -> set[str]:
-    """Values and accumulators that differ from row to row."""
-    own: set[str] = set()
-    for x in statements(s.body):
-        if isinstance(x, Init):
-            own.add(x.acc)
-        elif isinstance(x, Finish):
-            own.update(x.names)
-        elif isinstance(x, Load | Let | Index) and differs(x, s.var, own):
-            own.add(x.name)
-    return own
-
-
 def _copies(body: Body, var: str, rows: int, own: set[str]) -> Body:
-    """What all rows share, once, then what is left of each row."""
-    shared = tuple(x for x in body if isinstance(x, Load | Let | Index) and x.name not in own)
-    left = tuple(x for x in body if x not in shared)
+    """What all rows share, once, then what is left of each row; `own` as in `parted`."""
+    shared, left = parted(body, var, own)
     each = (Renaming(f".{k}", own).body(substitute(left, var, Poly.of(var) + k)) for k in range(rows))
     return (*shared, *(x for row in each for x in row))

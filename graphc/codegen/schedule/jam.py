@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from graphc.codegen.nest.loops import (
     ZERO,
-    Body,
     Finish,
     Fold,
     Get,
@@ -19,12 +18,11 @@ from graphc.codegen.nest.loops import (
     Load,
     Loop,
     Put,
-    Stmt,
     map_loops,
     map_phases,
     substitute,
 )
-from graphc.codegen.schedule.renaming import differs
+from graphc.codegen.schedule.renaming import parted
 from graphc.codegen.schedule.weight import LIMIT, weight
 from graphc.ir.poly import Poly
 from graphc.records import replace
@@ -43,8 +41,8 @@ def _jam_loop(s: Loop, rows: int) -> Loop:
     rows = min(rows, max(1, 2 * LIMIT // weight(loop)), rows if span is None else span)
     if rows < 2:
         return s
-    steady, changing = _parted(s, loop)
     puts = tuple(x for x in loop.body if isinstance(x, Put))
+    steady, changing = parted((*s.body[:-1], *(x for x in loop.body if x not in puts)), s.var, set())
     copy = f"{s.var}.u"
     copies = substitute(changing, s.var, Poly.of(s.var) + Poly.of(copy))
     unrolled = Loop(copy, ZERO, (Poly.of(rows),), copies, "unroll")
@@ -66,18 +64,3 @@ def _folding_into_buffers(s: Loop) -> Loop | None:
     folded = {x.acc for x in loop.body if isinstance(x, Fold)}
     still = folded and folded == stored and not any(s.var in x.at.names for x in states)
     return loop if still else None
-
-
-def _parted(s: Loop, loop: Loop) -> tuple[Body, Body]:
-    """What is the same for all rows, and what is not, in order."""
-    steady: list[Stmt] = []
-    changing: list[Stmt] = []
-    fresh: set[str] = set()  # values that belong to a row
-    for x in (*s.body[:-1], *loop.body):
-        if isinstance(x, Put):
-            continue
-        own = isinstance(x, Fold) or differs(x, s.var, fresh)
-        (changing if own else steady).append(x)
-        if own and isinstance(x, Load | Let | Index):
-            fresh.add(x.name)
-    return tuple(steady), tuple(changing)

@@ -50,8 +50,24 @@ class Renaming:
         return s
 
 
-def differs(x: Stmt, var: str, own: Collection[str]) -> bool:
-    """Whether a value depends on the variable of the rows, directly or by way of values that are known to."""
+def parted(body: Body, var: str, own: set[str]) -> tuple[Body, Body]:
+    """What is the same for all values of `var`, and what is not, in order.
+
+    `own` has values and accumulators that are not the same; those of this body are added.
+    """
+    steady: list[Stmt] = []
+    changing: list[Stmt] = []
+    for x in body:
+        moves = isinstance(x, Fold | Store) or _differs(x, var, own)
+        (changing if moves else steady).append(x)
+        if moves and isinstance(x, Load | Let | Index):
+            own.add(x.name)
+        elif moves and isinstance(x, Finish):
+            own.update(x.names)
+    return tuple(steady), tuple(changing)
+
+
+def _differs(x: Stmt, var: str, own: Collection[str]) -> bool:
     match x:
         case Load(at=at, guards=guards, indices=indices):
             moves = var in at.names or any(var in g.index.names for g in guards)
@@ -60,4 +76,6 @@ def differs(x: Stmt, var: str, own: Collection[str]) -> bool:
             return var in at.names
         case Let(args=args):
             return any(a in own for a in args if isinstance(a, str))
+        case Init(acc) | Finish(acc=acc):
+            return acc in own
     return False
